@@ -1,0 +1,91 @@
+# What people do here. `make` alone lists it.
+#
+# Two stamps in .venv say what has been installed: the runtime's lock (enough for `make run`) and the
+# lock with the tools of tests and checks on top. Change requirements/*.in, then `make lock`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+RUNTIME := $(VENV)/.stamp-runtime
+TOOLS := $(VENV)/.stamp-tools
+PIP := $(PY) -m pip --disable-pip-version-check --no-input
+CATALOGUES := $(wildcard web/*/translations/*/LC_MESSAGES/*.po)
+# Code that is checked: the rooms that exist.
+ROOMS := $(wildcard appliance smtp web cli demo tests)
+TYPED := $(wildcard appliance smtp)
+
+.PHONY: help setup run check format test bench lock translations clean
+
+help: ## list what can be made
+	@echo "Karamail. First time here: make run"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(TOOLS) translations ## .venv with everything that running, testing and checking need
+
+run: $(RUNTIME) translations ## a whole ward on this machine: make run [TOWN=43000]; Ctrl-C stops it
+	@exec $(PY) -m demo.town $(if $(TOWN),--town "$(TOWN)")
+
+check: $(TOOLS) ## ruff and mypy
+	@$(PY) -m ruff check $(ROOMS)
+	@$(PY) -m ruff format --check --quiet $(ROOMS) \
+		|| { $(PY) -m ruff format --check $(ROOMS) || true; echo "make format puts this right"; exit 1; }
+	@$(if $(TYPED),$(PY) -m mypy $(TYPED),true)
+
+format: $(TOOLS) ## rewrite layout and import order as `make check` wants them
+	@$(PY) -m ruff format $(ROOMS)
+	@$(PY) -m ruff check --fix $(ROOMS)
+
+test: setup check ## everything that says whether it works: make test [ARGS="-k codes tests/flows"]
+	@.ci/packages.sh
+	@$(PY) -m pytest $(ARGS)
+
+bench: setup ## the figures beside Postfix + OpenDKIM: make bench [QUICK=1]
+	@.ci/packages.sh
+	@exec $(PY) -m tests.bench $(if $(filter-out 0,$(QUICK)),--quick) $(ARGS)
+
+translations: $(RUNTIME)
+	@for po in $(CATALOGUES); do \
+		mo="$${po%.po}.mo"; \
+		[ "$$mo" -nt "$$po" ] || $(PY) -m babel.messages.frontend --quiet compile -i "$$po" -o "$$mo"; \
+	done
+
+# The locks: hashes for every Python and processor, no address of any registry. Needs uv (pip install uv).
+lock: ## renew requirements/*.txt after a change of requirements/*.in: make lock [UPGRADE=1]
+	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
+	@for name in runtime tools; do \
+		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+			--no-emit-index-url --no-emit-find-links --no-annotate $(if $(UPGRADE),--upgrade) \
+			"requirements/$$name.in" -o "requirements/$$name.txt"; \
+	done
+	@if grep -nE '://|find-links|index-url' requirements/*.txt; then echo "an address got into a lock"; exit 1; fi
+
+clean: ## remove what setup, tests and benches made (var/town, the demo's data, stays)
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis var/bench
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+	find web -name '*.mo' -delete 2>/dev/null || true
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "Karamail needs Python 3.11 or newer. $(PYTHON) is $$($(PYTHON) --version 2>&1 || true)."; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+		|| { echo "This Python cannot make virtual environments. On Debian: sudo apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+# The project is installed from where it lies (editable), so a pull needs no new setup.
+$(RUNTIME): requirements/runtime.txt pyproject.toml | $(VENV)/bin/python
+	@echo "setup: installing what requirements/runtime.txt names"
+	@$(PIP) install --quiet --require-hashes -r requirements/runtime.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(TOOLS): requirements/tools.txt $(RUNTIME)
+	@echo "setup: installing what requirements/tools.txt names"
+	@$(PIP) install --quiet --require-hashes -r requirements/tools.txt
+	@touch $@
