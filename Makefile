@@ -81,11 +81,11 @@ $(VENV)/bin/python:
 # The project is installed from where it lies (editable), so a pull needs no new setup.
 $(RUNTIME): requirements/runtime.txt pyproject.toml | $(VENV)/bin/python
 	@echo "setup: installing what requirements/runtime.txt names"
-	@$(PIP) install --quiet --require-hashes -r requirements/runtime.txt
+	@$(PIP) install --quiet --only-binary :all: --require-hashes -r requirements/runtime.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(TOOLS): requirements/tools.txt $(RUNTIME)
 	@echo "setup: installing what requirements/tools.txt names"
-	@$(PIP) install --quiet --require-hashes -r requirements/tools.txt
+	@$(PIP) install --quiet --no-build-isolation --require-hashes -r requirements/tools.txt
 	@touch $@
