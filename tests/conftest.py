@@ -1,0 +1,134 @@
+"""What tests may ask for by name, and which tiers run on this machine.
+
+Databases: `database` runs a test on SQLite and on PostgreSQL, connected and migrated; `sqlite_url` and
+`postgres_url` are one engine each, migrated, for tests that start processes of their own. Tiers: a test
+marked `postgres`, `postfix` or `chromium` is skipped, with the reason, only where the program is not there;
+the summary lists what was not tested and why.
+"""
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance import db, keys
+from appliance.config import Config
+from tests.support.postgres import Cluster
+from tests.support.programs import TIERS
+from tests.support.settings import settings, write_settings
+
+ROOT = Path(__file__).resolve().parents[1]
+_numbers = itertools.count(1)
+
+
+# --- tiers
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for tier, why_not in TIERS.items():
+        if item.get_closest_marker(tier) and (reason := why_not()):
+            pytest.skip(f"{tier}: {reason}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Ends with the tiers that did not run: nobody should take their silence for a pass."""
+    skipped: dict[str, int] = defaultdict(int)
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        skipped[reason.removeprefix("Skipped: ")] += 1
+    if skipped:
+        terminalreporter.section("not tested here")
+        for reason, count in sorted(skipped.items()):
+            terminalreporter.line(f"{count:4} x {reason}")
+
+
+# --- databases
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A private PostgreSQL, fast and careless: what it loses at a power cut is no test's concern."""
+    with Cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def durable_postgres() -> Iterator[Cluster]:
+    """The same with fsync and synchronous commits, for tests of what survives."""
+    with Cluster(durable=True) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def _migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("migrated")
+    _migrate(folder, f"sqlite:///{folder}/karamail.db")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def _migrated_postgres(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory) -> str:
+    _migrate(tmp_path_factory.mktemp("migrated"), postgres.create("migrated"))
+    return "migrated"
+
+
+def _migrate(folder: Path, url: str) -> None:
+    """In a process of its own, so that nothing stays connected to what becomes a template."""
+    path = write_settings(folder, url)
+    program = "import sys, pathlib; from appliance import config, db; "
+    program += "db.connect(config.load(pathlib.Path(sys.argv[1]))); db.migrate()"
+    done = subprocess.run([sys.executable, "-c", program, path], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        pytest.fail(f"the migrations failed on {url}:\n{done.stderr}", pytrace=False)
+
+
+@pytest.fixture
+def sqlite_url(_migrated_sqlite: Path, tmp_path: Path) -> str:
+    """A fresh migrated SQLite database."""
+    for name in ("karamail.db", "karamail.db-wal"):
+        if (_migrated_sqlite / name).exists():
+            shutil.copy(_migrated_sqlite / name, tmp_path / name)
+    return f"sqlite:///{tmp_path}/karamail.db"
+
+
+@pytest.fixture
+def postgres_url(postgres: Cluster, _migrated_postgres: str) -> Iterator[str]:
+    """A fresh migrated PostgreSQL database. Mark the test `postgres`."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    yield postgres.create(name, template=_migrated_postgres)
+    postgres.drop(name)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh migrated database; the test runs once on each engine."""
+    found: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return found
+
+
+@pytest.fixture(scope="session")
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One set of secrets for every zone, made once; do not write into it."""
+    folder = tmp_path_factory.mktemp("secrets")
+    keys.create_secrets(folder)
+    return folder
+
+
+@pytest.fixture
+def config(database_url: str, tmp_path: Path, secrets: Path) -> Config:
+    """The settings of a small ward on `database_url`, with secrets; `tmp_path/karamail.toml` is the file."""
+    return settings(tmp_path, database_url, secrets=secrets)
+
+
+@pytest.fixture
+def database(config: Config) -> Iterator[Config]:
+    """The models bound to a fresh migrated database, on SQLite and on PostgreSQL; yields the settings."""
+    db.connect(config)
+    yield config
+    db.vanish()

@@ -1,0 +1,80 @@
+"""A complete `karamail.toml` for tests, written out and read back through the real loader."""
+
+import shutil
+from pathlib import Path
+
+from appliance import config, keys
+
+_TEMPLATE = """\
+demo = true
+secrets_dir = "secrets"
+
+[ward]
+name = "みどり区"
+name_en = "Midori Ward"
+
+[database]
+url = "{database_url}"
+
+[mail]
+hostname = "mx.midori.example"
+registration_domain = "touroku.midori.example"
+bounce_domain = "bounce.midori.example"
+from_address = "school@mail.midori.example"
+listen = ["127.0.0.1:{mail_port}"]
+workers = 1
+
+[relay]
+nameservers = ["127.0.0.1:{dns_port}"]
+smtp_port = {smtp_port}
+allow_private_targets = true
+spool_dir = "spool"
+connect_timeout_s = 3
+reply_timeout_s = 5
+dot_timeout_s = 10
+
+[guardian]
+origin = "http://guardian.midori.example"
+listen = "127.0.0.1:{guardian_port}"
+workers = 1
+
+[sender]
+origin = "http://sender.midori.example"
+listen = "127.0.0.1:{sender_port}"
+workers = 1
+
+[admin]
+origin = "http://admin.midori.example"
+listen = "127.0.0.1:{admin_port}"
+workers = 1
+"""
+_UNUSED = {
+    "mail_port": 2525,
+    "dns_port": 5353,
+    "smtp_port": 2526,
+    "guardian_port": 8001,
+    "sender_port": 8002,
+    "admin_port": 8003,
+}
+
+
+def write_settings(folder: Path, database_url: str, **ports: int) -> Path:
+    """Writes `folder/karamail.toml` (secrets and spool beside it) and returns its path.
+
+    `ports` (mail_port, dns_port, smtp_port, guardian_port, sender_port, admin_port) are needed only where a
+    test really listens there. To change anything else, edit the file: it is text.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "spool").mkdir(exist_ok=True)
+    path = folder / "karamail.toml"
+    path.write_text(_TEMPLATE.format(database_url=database_url, **(_UNUSED | ports)), encoding="utf-8")
+    return path
+
+
+def settings(folder: Path, database_url: str, *, secrets: Path | None = None, **ports: int) -> config.Config:
+    """The same, loaded, with every zone's secrets in place (copied from `secrets` when given: faster)."""
+    path = write_settings(folder, database_url, **ports)
+    if secrets is not None:
+        shutil.copytree(secrets, folder / "secrets")
+    keys.create_secrets(folder / "secrets")
+    return config.load(path)
