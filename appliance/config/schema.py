@@ -1,0 +1,192 @@
+"""Every setting: its type, its default, its meaning.
+
+Owns the shape of the configuration; `docs/configuration.md` is generated from it, and an undocumented
+setting fails a test. Refuses to read files. Fails, through pydantic, with one error per wrong key.
+"""
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+
+class Zone(StrEnum):
+    """A family of processes with its own user, keys and database role."""
+
+    GUARDIAN = "guardian"
+    SENDER = "sender"
+    ADMIN = "admin"
+    MAIL = "mail"
+
+
+def _endpoint(text: str) -> str:
+    host, separator, port = text.rpartition(":")
+    if not separator or not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError("expected host:port, for example 127.0.0.1:8001 or [::1]:25")
+    return text
+
+
+def _host_name(text: str) -> str:
+    if not re.fullmatch(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])", text):
+        raise ValueError("expected a lower-case host name such as mail.example.lg.jp")
+    return text
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
+        raise ValueError("expected scheme and host only, for example https://touroku.example.lg.jp")
+    return text
+
+
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+HostName = Annotated[str, AfterValidator(_host_name)]
+Origin = Annotated[str, AfterValidator(_origin)]
+
+
+class Section(BaseModel):
+    """A table of the file: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class Ward(Section):
+    name: str = Field(min_length=1, description="The ward as pages and mails name it, in Japanese.")
+    name_en: str = Field(min_length=1, description="The same in English.")
+    timezone: str = Field("Asia/Tokyo", description="IANA time zone in which people read times.")
+    inquiry: str = Field("", description="Where a guardian asks for help: one printable line.")
+
+
+class Database(Section):
+    url: str = Field(
+        description="sqlite:///relative/or//absolute/path, or postgresql://role@host1,host2,host3/name."
+    )
+    password_file: Path | None = Field(None, description="File whose first line is the role's password.")
+    statement_timeout_s: float = Field(20.0, gt=0, le=600, description="PostgreSQL ends a statement after it.")
+    busy_timeout_s: float = Field(15.0, gt=0, le=600, description="SQLite waits that long for its lock.")
+
+    @model_validator(mode="after")
+    def _known_engine(self) -> Self:
+        if not self.url.startswith(("sqlite:///", "postgresql://")):
+            raise ValueError("url: expected sqlite:///path or postgresql://role@host/name")
+        if re.match(r"postgresql://[^@/]*:[^@/]*@", self.url):
+            raise ValueError("url: a password does not belong here; put it into password_file")
+        return self
+
+
+class Mail(Section):
+    hostname: HostName = Field(description="Our name in the SMTP banner and in EHLO; its PTR must match.")
+    registration_domain: HostName = Field(description="Empty mails go to <security code>@this domain.")
+    bounce_domain: HostName = Field(description="Return paths of everything we send lie under it.")
+    from_address: str = Field(description="The From address of all mail; its domain is signed.")
+    dkim_selector: str = Field("k1", pattern=r"^[a-z0-9-]+$", description="Selector of the RSA key.")
+    listen: list[Endpoint] = Field(["0.0.0.0:25"], description="Where empty mails arrive.")
+    workers: int = Field(2, ge=1, le=64, description="Mail worker processes on this node; one per core.")
+    tls_cert: Path | None = Field(None, description="Certificate chain (PEM) for STARTTLS.")
+    tls_key: Path | None = Field(None, description="Its private key (PEM).")
+    max_size_bytes: int = Field(2_000_000, ge=64_000, description="Largest mail taken in.")
+    max_recipients: int = Field(10, ge=1, le=1000, description="Recipients of one inbound mail.")
+    max_sessions: int = Field(1500, ge=1, description="Inbound sessions at once, per worker.")
+    max_sessions_per_network: int = Field(60, ge=1, description="The same from one IPv4 /24 or IPv6 /48.")
+    session_limit_s: float = Field(600.0, gt=0, description="Longest life of one inbound session.")
+    requests_per_address_per_hour: int = Field(10, ge=1, description="Registration mails one address may cause.")
+
+    @model_validator(mode="after")
+    def _tls_pair(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key: expected both or neither")
+        return self
+
+
+class SiteLimits(Section):
+    """What we ask of one receiving site at most."""
+
+    connections: int = Field(10, ge=1, le=500, description="Connections at once.")
+    messages_per_connection: int = Field(50, ge=1, le=10_000, description="Then the connection is closed.")
+    per_s: float | None = Field(None, gt=0, description="Messages per second; no limit where absent.")
+
+
+class Relay(Section):
+    nameservers: list[Endpoint] = Field(["127.0.0.1:53"], description="Validating resolvers, ours.")
+    smtp_port: int = Field(25, ge=1, le=65535, description="Port of receivers; other than 25 only in a lab.")
+    allow_private_targets: bool = Field(
+        False, description="Deliver to private and loopback addresses; only for the demo and the lab."
+    )
+    spool_dir: Path = Field(description="Outcome journals and mail for postmaster lie here.")
+    source_address: str = Field("", description="Local address to send from; the system's choice when empty.")
+    claim_size: int = Field(500, ge=1, le=5000, description="Deliveries a worker takes at once, per site.")
+    lease_s: float = Field(120.0, ge=5, description="How long a claim holds without a sign of life.")
+    settle_every_ms: int = Field(200, ge=1, le=5000, description="Outcomes are committed at least so often.")
+    settle_rows: int = Field(500, ge=1, le=5000, description="Or when so many have gathered.")
+    connect_timeout_s: float = Field(20.0, gt=0, description="For the TCP connection.")
+    reply_timeout_s: float = Field(60.0, gt=0, description="For any reply but that to the final dot.")
+    dot_timeout_s: float = Field(180.0, gt=0, description="For the reply to the final dot.")
+    starttls: bool = Field(True, description="Use STARTTLS when it is offered (R23).")
+    sites: dict[str, SiteLimits] = Field({}, description="Limits by site, instead of the built-in table.")
+
+
+class Site(Section):
+    """One of the three web sites."""
+
+    origin: Origin = Field(description="Scheme and host by which people reach it.")
+    listen: Endpoint = Field(description="Where its processes listen, behind the proxy.")
+    workers: int = Field(2, ge=1, le=64, description="Processes.")
+    threads: int = Field(4, ge=1, le=64, description="Threads in each.")
+    proxy_hops: int = Field(0, ge=0, le=3, description="Reverse proxies in front that set X-Forwarded-For.")
+
+
+class Registration(Section):
+    token_hours: int = Field(24, ge=1, le=168, description="Life of the link in the reply mail.")
+    names_max: int = Field(60, ge=10, le=100, description="Characters of one name.")
+
+
+class Broadcast(Section):
+    urgent_useful_h: float = Field(12.0, gt=0, le=168, description="An urgent mail is given up after it.")
+    routine_useful_h: float = Field(72.0, gt=0, le=720, description="A routine mail is given up after it.")
+
+
+class Account(Section):
+    session_idle_minutes: int = Field(30, ge=5, le=720, description="A session without a click ends.")
+    session_hours: int = Field(10, ge=1, le=24, description="Longest session.")
+    password_min_length: int = Field(12, ge=8, le=64, description="Characters of a password.")
+    failures_per_quarter_hour: int = Field(10, ge=3, description="Wrong passwords per account and network.")
+
+
+class Config(Section):
+    """The whole file."""
+
+    demo: bool = Field(False, description="Permits http origins and loopback carriers. Never on a node.")
+    secrets_dir: Path = Field(description="One directory per zone; $CREDENTIALS_DIRECTORY wins.")
+    ward: Ward
+    database: Database
+    mail: Mail
+    relay: Relay
+    guardian: Site
+    sender: Site
+    admin: Site
+    registration: Registration = Registration.model_construct(token_hours=24, names_max=60)
+    broadcast: Broadcast = Broadcast.model_construct(urgent_useful_h=12.0, routine_useful_h=72.0)
+    account: Account = Account.model_construct(
+        session_idle_minutes=30, session_hours=10, password_min_length=12, failures_per_quarter_hour=10
+    )
+
+    @model_validator(mode="after")
+    def _strict_outside_the_demo(self) -> Self:
+        sites = {"guardian": self.guardian, "sender": self.sender, "admin": self.admin}
+        if not self.demo:
+            for name, site in sites.items():
+                if not site.origin.startswith("https://"):
+                    raise ValueError(f"{name}.origin: expected https:// (R23); http only with demo = true")
+        if len({urlsplit(site.origin).hostname for site in sites.values()}) != len(sites):
+            raise ValueError("guardian, sender and admin: expected three different host names (cookies)")
+        return self
+
+    def site(self, zone: Zone) -> Site:
+        """The web settings of a zone; the mail zone has none (ValueError)."""
+        if zone is Zone.MAIL:
+            raise ValueError("the mail zone has no web site")
+        found: Site = getattr(self, zone.value)
+        return found

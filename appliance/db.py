@@ -1,0 +1,183 @@
+"""The database: one engine bound to the models, transactions, migrations.
+
+Owns connections, their settings on SQLite and PostgreSQL, and the meaning of a commit. Refuses to know
+tables. Fails with `DatabaseUnavailable`: no connection, or a commit of which nobody knows whether a
+synchronous standby has it (PostgreSQL says so only in a WARNING); and with `SchemaMismatch` when the schema
+is not this program's.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from peewee import (
+    Database,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    PeeweeException,
+    SqliteDatabase,
+)
+from playhouse.migrations import Runner
+from playhouse.pool import PooledPostgresqlDatabase
+
+from appliance.config import Config
+from appliance.errors import DatabaseUnavailable, OperatorError, SchemaMismatch
+from appliance.models.base import database
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_COMMIT_NOT_REPLICATED = "01000"  # SQLSTATE of «canceling wait for synchronous replication»
+_LOST = (OperationalError, InterfaceError, InternalError)
+
+
+class _Postgresql(PooledPostgresqlDatabase):  # type: ignore[misc]  # peewee is untyped
+    """psycopg 3, and a commit that a standby did not confirm counts as failed."""
+
+    def _connect(self) -> Any:
+        connection = super()._connect()
+        if not hasattr(connection, "karamail_warned"):
+            connection.karamail_warned = False
+
+            def notice(diagnostic: Any, connection: Any = connection) -> None:
+                if diagnostic.severity_nonlocalized == "WARNING" and diagnostic.sqlstate == _COMMIT_NOT_REPLICATED:
+                    connection.karamail_warned = True
+
+            connection.add_notice_handler(notice)
+        return connection
+
+    def commit(self) -> Any:
+        connection = self.connection()
+        connection.karamail_warned = False
+        result = super().commit()
+        if connection.karamail_warned:
+            raise OperationalError("the commit was not confirmed by a synchronous standby")
+        return result
+
+
+def connect(config: Config) -> None:
+    """Binds the models to the configured database; connections open when first used, one per thread."""
+    database.initialize(_engine(config))
+
+
+def _engine(config: Config) -> Database:
+    settings = config.database
+    if settings.url.startswith("sqlite:///"):
+        path = settings.url.removeprefix("sqlite:///")
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        return SqliteDatabase(
+            path,
+            timeout=settings.busy_timeout_s,
+            pragmas={
+                "journal_mode": "wal",
+                "synchronous": "full",
+                "foreign_keys": 1,
+                "secure_delete": 1,
+                "cache_size": -32_000,
+            },
+        )
+    options: dict[str, Any] = {
+        "prefer_psycopg3": True,
+        "max_connections": 64,
+        "stale_timeout": 300,
+        "connect_timeout": 2,
+        "target_session_attrs": "read-write",
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+        "application_name": "karamail",
+        "options": f"-c statement_timeout={int(settings.statement_timeout_s * 1000)} -c timezone=UTC",
+    }
+    if settings.password_file is not None:
+        try:
+            options["password"] = settings.password_file.read_text().splitlines()[0]
+        except (OSError, IndexError):
+            raise OperatorError(f"{settings.password_file}: expected the database password in its first line") from None
+    return _Postgresql(settings.url, **options)
+
+
+def engine() -> Literal["sqlite", "postgresql"]:
+    """Which of the two this process talks to."""
+    return "sqlite" if isinstance(database.obj, SqliteDatabase) else "postgresql"
+
+
+@contextmanager
+def transaction() -> Iterator[None]:
+    """All or nothing. When it returns, the commit is on disk. Raises `DatabaseUnavailable`.
+
+    SQLite takes the write lock at once (BEGIN IMMEDIATE): what was read is still true when it is written.
+    """
+    with guarded(), database.atomic(*(("IMMEDIATE",) if engine() == "sqlite" and not database.in_transaction() else ())):
+        yield
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Turns the driver's ways of losing a connection into `DatabaseUnavailable`, and drops the connection."""
+    try:
+        yield
+    except _LOST as error:
+        close()
+        raise DatabaseUnavailable("the database did not answer") from error
+
+
+def close() -> None:
+    """Gives this thread's connection back."""
+    if database.obj is not None and not database.is_closed():
+        try:
+            database.close()
+        except PeeweeException:
+            pass  # already lost; the next use opens another
+
+
+def vanish() -> None:
+    """Closes every connection of this process (before a fork, at the end of a test)."""
+    close()
+    if isinstance(database.obj, _Postgresql):
+        database.obj.close_all()
+
+
+def skip_locked() -> str:
+    """The clause that lets several workers claim side by side; SQLite has one writer and needs none."""
+    return "FOR UPDATE SKIP LOCKED" if engine() == "postgresql" else ""
+
+
+def statement(sql: str, *parameters: Any) -> Any:
+    """Runs one statement written for both engines: `?` marks a parameter."""
+    return database.execute_sql(sql if engine() == "sqlite" else sql.replace("?", "%s"), parameters)
+
+
+def migrate() -> list[str]:
+    """Applies what is missing and returns its names. Each migration is one transaction."""
+    with guarded():
+        applied: list[str] = Runner(database.obj, str(MIGRATIONS)).up()
+    return applied
+
+
+def check_schema() -> None:
+    """Raises `SchemaMismatch` when the database is not at this program's last migration."""
+    with guarded():
+        status = Runner(database.obj, str(MIGRATIONS)).status()
+    missing = [row.name for row in status if not row.applied]
+    unknown = [row.name for row in status if row.path is None]
+    if missing:
+        raise SchemaMismatch(f"the database lacks {', '.join(missing)}: run `karamail db migrate`")
+    if unknown:
+        raise SchemaMismatch(f"the database has {', '.join(unknown)}, unknown here: install the newer Karamail")
+
+
+def ddl(script: str) -> None:
+    """Runs a migration's statements; `{identity}` and `{blob}` stand for the engine's own words."""
+    sqlite = engine() == "sqlite"
+    words = {
+        "identity": "INTEGER PRIMARY KEY AUTOINCREMENT" if sqlite else "BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY",
+        "blob": "BLOB" if sqlite else "BYTEA",
+        "boolean": "SMALLINT" if sqlite else "BOOLEAN",
+        "false": "0" if sqlite else "FALSE",
+    }
+    text = re.sub(r"\{(\w+)\}", lambda match: words[match[1]], script)
+    for part in text.split(";"):
+        if part.strip():
+            database.execute_sql(part)

@@ -1,0 +1,185 @@
+"""A zone's keyring: seal with a school's public key, open what the zone may, find without opening.
+
+Owns the cryptography of R24. A sealed value is an HPKE message (X25519, HKDF-SHA256, AES-256-GCM) whose
+`info` binds version, purpose, table, column, school and row, so that a ciphertext moved elsewhere does not
+open. Each school has one key pair per purpose; its private key is itself sealed to the zones that may open
+that purpose. Refuses everything else with `KeyRefused`. A damaged value, a wrong slot and a missing key look
+the same to the caller.
+"""
+
+import hashlib
+import hmac
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+
+from appliance.config import Zone
+from appliance.errors import KeyRefused
+from appliance.keys import secrets
+
+_SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+_VERSION = "1"
+INDEX_OCTETS = 16  # 128 bits
+
+
+class Purpose(StrEnum):
+    """What a school's key pair protects."""
+
+    NAMES = "names"
+    ADDRESSES = "addresses"
+
+
+OPENERS: Mapping[Purpose, frozenset[Zone]] = {
+    Purpose.NAMES: frozenset({Zone.ADMIN}),
+    Purpose.ADDRESSES: frozenset({Zone.ADMIN, Zone.MAIL}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The one place where a sealed value belongs. `school_id` 0 is the ward itself."""
+
+    purpose: Purpose
+    table: str
+    column: str
+    school_id: int
+    row_id: int
+
+    def info(self) -> bytes:
+        return "\x1f".join(
+            (_VERSION, self.purpose, self.table, self.column, str(self.school_id), str(self.row_id))
+        ).encode()
+
+
+class KeyStore(Protocol):
+    """Where the public and the wrapped keys of schools lie."""
+
+    def public(self, school_id: int, purpose: Purpose) -> bytes:
+        """32 bytes. Raises `KeyRefused` where the school has no such key."""
+
+    def wrapped(self, school_id: int, purpose: Purpose, zone: Zone) -> bytes:
+        """The private key, sealed to the zone. Raises `KeyRefused` where it is not wrapped for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewSchoolKey:
+    """A fresh key pair of one school and purpose; the private half exists only wrapped."""
+
+    public: bytes
+    wrapped: Mapping[Zone, bytes]
+
+
+def _wrap_info(school_id: int, purpose: Purpose, zone: Zone) -> bytes:
+    return "\x1f".join((_VERSION, "wrap", str(school_id), purpose, zone)).encode()
+
+
+def new_school_key(school_id: int, purpose: Purpose, zone_keys: Mapping[Zone, bytes]) -> NewSchoolKey:
+    """Makes a key pair and wraps it for every zone that may open `purpose` (public keys in `zone_keys`)."""
+    private = X25519PrivateKey.generate()
+    wrapped = {
+        zone: _SUITE.encrypt(
+            private.private_bytes_raw(),
+            X25519PublicKey.from_public_bytes(zone_keys[zone]),
+            _wrap_info(school_id, purpose, zone),
+        )
+        for zone in OPENERS[purpose]
+    }
+    return NewSchoolKey(private.public_key().public_bytes_raw(), wrapped)
+
+
+class Keyring:
+    """What one running process can do with personal data."""
+
+    def __init__(self, zone: Zone, folder: Path, store: KeyStore) -> None:
+        """Reads the zone's secrets at once, so that a missing file is found at start (`SecretMissing`)."""
+        self.zone = zone
+        self._store = store
+        self._folder = folder
+        read = partial(secrets.read, folder)
+        held = secrets.SECRETS[zone]
+        self._zone_key = X25519PrivateKey.from_private_bytes(read("zone.key")) if "zone.key" in held else None
+        self._index_keys = {
+            purpose: read(f"{purpose}.index") for purpose in Purpose if f"{purpose}.index" in held
+        }
+        self._links = read("links.key") if "links.key" in held else None
+        self._public: dict[tuple[int, Purpose], X25519PublicKey] = {}
+        self._private: dict[tuple[int, Purpose], X25519PrivateKey] = {}
+
+    @classmethod
+    def load(cls, zone: Zone, secrets_dir: Path, store: KeyStore) -> "Keyring":
+        return cls(zone, secrets.directory(secrets_dir, zone), store)
+
+    def secret(self, name: str) -> bytes:
+        """Another 32-byte secret of this zone (`cookie`, `return-path.key`). Raises `KeyRefused`."""
+        self._require(name)
+        return secrets.read(self._folder, name)
+
+    def pem(self, name: str) -> bytes:
+        """A PEM file of this zone (`dkim.pem`). Raises `KeyRefused`, `SecretMissing`."""
+        self._require(name)
+        return secrets.read_file(self._folder, name)
+
+    def _require(self, name: str) -> None:
+        if name not in secrets.SECRETS[self.zone]:
+            raise KeyRefused(f"zone {self.zone} does not hold {name}")
+
+    def seal(self, slot: Slot, text: str) -> bytes:
+        """Seals for the slot; any zone may."""
+        key = (slot.school_id, slot.purpose)
+        public = self._public.get(key)
+        if public is None:
+            public = self._public[key] = X25519PublicKey.from_public_bytes(self._store.public(*key))
+        return _SUITE.encrypt(text.encode(), public, slot.info())
+
+    def open(self, slot: Slot, sealed: bytes) -> str:
+        """Opens a value sealed for exactly this slot. Raises `KeyRefused`."""
+        private = self._private.get((slot.school_id, slot.purpose)) or self._unwrap(slot)
+        try:
+            return _SUITE.decrypt(sealed, private, slot.info()).decode()
+        except (InvalidTag, ValueError):
+            raise KeyRefused(f"a sealed {slot.table}.{slot.column} does not belong to its row") from None
+
+    def _unwrap(self, slot: Slot) -> X25519PrivateKey:
+        if self._zone_key is None or self.zone not in OPENERS[slot.purpose]:
+            raise KeyRefused(f"zone {self.zone} may not open {slot.purpose}")
+        wrapped = self._store.wrapped(slot.school_id, slot.purpose, self.zone)
+        try:
+            raw = _SUITE.decrypt(
+                wrapped, self._zone_key, _wrap_info(slot.school_id, slot.purpose, self.zone)
+            )
+        except (InvalidTag, ValueError):
+            raise KeyRefused(f"zone {self.zone}: its key does not open a school key; was it replaced?") from None
+        private = X25519PrivateKey.from_private_bytes(raw)
+        self._private[(slot.school_id, slot.purpose)] = private
+        return private
+
+    def index(self, purpose: Purpose, text: str) -> bytes:
+        """16 bytes that are equal for equal values and tell nothing without the key (HMAC-SHA256)."""
+        key = self._index_keys.get(purpose)
+        if key is None:
+            raise KeyRefused(f"zone {self.zone} may not recognise {purpose}")
+        return hmac.digest(key, text.encode(), "sha256")[:INDEX_OCTETS]
+
+    def link_token(self, seed: bytes) -> bytes:
+        """The 128 bits of a registration link; never stored, derived again when the mail is written."""
+        if self._links is None:
+            raise KeyRefused(f"zone {self.zone} may not make links")
+        return hmac.digest(self._links, b"registration\x1f" + seed, "sha256")[:16]
+
+
+def name_form(name: str) -> str:
+    """A name as the index compares it: NFKC, no spaces, folded; 「山田　花子」 equals 「山田花子」."""
+    return "".join(unicodedata.normalize("NFKC", name).split()).casefold()
+
+
+def digest(value: bytes) -> bytes:
+    """SHA-256, for tokens of 128 random bits that are stored only hashed."""
+    return hashlib.sha256(value).digest()

@@ -1,0 +1,114 @@
+"""Log lines: one function per event, JSON, nothing personal.
+
+Owns the format of every line that any process of Karamail writes, and the list of what may stand in one:
+ids, counts, codes, closed words, seconds. Refuses addresses, names, reply texts, URLs, tokens and free
+text; there is no function that takes a message. Writes to standard error, where systemd or supervisor
+picks it up. Fails silently: a full disk under the log must not stop a mail.
+"""
+
+import json
+import logging
+import os
+import sys
+from types import TracebackType
+
+from appliance import clock
+
+_zone = "?"
+_QUIET = ("mail.log", "mail.debug", "aiosmtpd", "peewee", "asyncio")
+
+
+def begin(zone: str, worker: str = "") -> None:
+    """Names this process in all its lines and silences libraries that would print content."""
+    global _zone
+    _zone = f"{zone}/{worker}" if worker else zone
+    logging.raiseExceptions = False
+    root = logging.getLogger()
+    root.handlers[:] = [_LibraryHandler()]
+    root.setLevel(logging.WARNING)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+class _LibraryHandler(logging.Handler):
+    """A library's warning becomes an event that names the library and the place, never its text."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
+        _line("library.warning", logger=record.name, at=f"{record.module}:{record.lineno}", error=kind)
+
+
+def _line(event: str, **fields: str | int | float | bool | None) -> None:
+    entry = {"at": clock.now().isoformat(timespec="milliseconds"), "zone": _zone, "event": event, **fields}
+    try:
+        os.write(sys.stderr.fileno(), (json.dumps(entry, ensure_ascii=False) + "\n").encode())
+    except (OSError, ValueError):
+        pass
+
+
+# --- processes
+
+
+def process_started(**fields: str | int) -> None:
+    """A process is ready; fields are counts and settings, no paths of people."""
+    _line("process.started", pid=os.getpid(), **fields)
+
+
+def process_stopping(reason: str) -> None:
+    _line("process.stopping", reason=reason)
+
+
+def unexpected(error: BaseException) -> None:
+    """A fault nobody foresaw: its type and the innermost place, never its text, which may quote data."""
+    place, frame = "", error.__traceback__
+    while isinstance(frame, TracebackType):
+        code = frame.tb_frame.f_code
+        place = f"{os.path.basename(code.co_filename)}:{frame.tb_lineno}:{code.co_name}"
+        frame = frame.tb_next
+    _line("unexpected", error=type(error).__name__, place=place)
+
+
+def database_unavailable(error: BaseException) -> None:
+    cause = error.__cause__
+    _line("database.unavailable", error=type(cause or error).__name__)
+
+
+# --- the relay
+
+
+def claimed(site: str, count: int) -> None:
+    _line("delivery.claimed", site=site, count=count)
+
+
+def settled(accepted: int, deferred: int, failed: int, lost: int, ms: int) -> None:
+    """One group commit; `lost` were no longer ours to settle."""
+    _line("delivery.settled", accepted=accepted, deferred=deferred, failed=failed, lost=lost, ms=ms)
+
+
+def journal_replayed(outcomes: int, uncertain: int, released: int) -> None:
+    _line("journal.replayed", outcomes=outcomes, uncertain=uncertain, released=released)
+
+
+def connection_ended(site: str, messages: int, why: str, throttled: bool) -> None:
+    _line("relay.connection", site=site, messages=messages, why=why, throttled=throttled)
+
+
+def attempt_failed(delivery_id: int, site: str, code: int, enhanced: str, reason: str) -> None:
+    _line("attempt.failed", delivery=delivery_id, site=site, code=code, enhanced=enhanced, reason=reason)
+
+
+def rendering_failed(delivery_id: int, error: BaseException) -> None:
+    _line("render.failed", delivery=delivery_id, error=type(error).__name__)
+
+
+# --- the web sites
+
+
+def web_request(endpoint: str, method: str, status: int, ms: int) -> None:
+    """One answered request, by the name of its view: an address in the log would be a key in the log."""
+    _line("web.request", endpoint=endpoint, method=method, status=status, ms=ms)
+
+
+def web_refused(reason: str) -> None:
+    """A request that no view saw: host, foreign_page, form_proof."""
+    _line("web.refused", reason=reason)

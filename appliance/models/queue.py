@@ -1,0 +1,68 @@
+"""Broadcasts and the queue: one row per recipient, never a checkpoint per broadcast."""
+
+from peewee import BigIntegerField, BooleanField, ForeignKeyField, IntegerField, TextField
+
+from appliance.models.base import Table
+from appliance.models.fields import MomentField
+from appliance.models.people import Account
+from appliance.models.registry import Address, Registration
+from appliance.models.school import School
+
+
+class Broadcast(Table):
+    """一斉配信."""
+
+    school = ForeignKeyField(School)
+    author = ForeignKeyField(Account)
+    urgent = BooleanField()
+    category = TextField()
+    subject = TextField()
+    body = TextField()
+    audience = TextField()
+    state = TextField()
+    once_key = TextField(unique=True)
+    created_at = MomentField()
+    submitted_at = MomentField(null=True)
+    decided_by = ForeignKeyField(Account, null=True, backref="decided")
+    decided_at = MomentField(null=True)
+    started_at = MomentField(null=True)
+    finished_at = MomentField(null=True)
+    useful_until = MomentField(null=True)
+
+
+class Delivery(Table):
+    """One mail to one address, from `queued` to its end."""
+
+    kind = TextField()
+    school_id = BigIntegerField()
+    broadcast = ForeignKeyField(Broadcast, null=True)
+    registration = ForeignKeyField(Registration, null=True)
+    address = ForeignKeyField(Address)
+    site = TextField()
+    lane = IntegerField()
+    state = TextField()
+    attempts = IntegerField(default=0)
+    next_at = MomentField()
+    expires_at = MomentField()
+    claim_token = BigIntegerField(null=True)
+    claimed_by = TextField(null=True)
+    lease_until = MomentField(null=True)
+    code = IntegerField(default=0)
+    enhanced = TextField(default="")
+    reason = TextField(default="")
+    uncertain = BooleanField(default=False)
+    created_at = MomentField()
+    settled_at = MomentField(null=True)
+
+
+class Attempt(Table):
+    """An attempt that did not end in the receiver's 250; the one that did is on the delivery itself."""
+
+    delivery = ForeignKeyField(Delivery)
+    at = MomentField()
+    worker = TextField()
+    kind = TextField()
+    code = IntegerField()
+    enhanced = TextField()
+    reason = TextField()
+    uncertain = BooleanField()
