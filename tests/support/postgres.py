@@ -110,7 +110,8 @@ class Cluster:
         with (self.folder / "log").open("ab") as log:
             self._server = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
-                preexec_fn=_die_with_parent, **self._as_user(),
+                preexec_fn=_die_with_parent,  # noqa: PLW1509  # no threads yet, and it only calls prctl
+                **self._as_user(),
             )  # fmt: skip
         pid_file = data / "postmaster.pid"
         while self._server.poll() is None:
