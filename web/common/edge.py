@@ -1,0 +1,55 @@
+"""The WSGI layer around a site: whose host name this is, and one event per request.
+
+Owns the host allow-list and the request's log event: endpoint name, method, status, milliseconds. Refuses
+to see URLs, addresses or headers beyond Host: links carry tokens. A foreign host gets a plain 421 before
+Flask sees anything; `/healthz` answers under any name, because probes ask by address.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask import g, has_request_context, request
+
+from appliance import clock, log
+
+Environ = dict[str, Any]
+Start = Any
+
+_FOREIGN = (
+    "このアドレスのサイトは、ここにはありません。メールや案内のアドレスを確かめてください。\n"
+    "There is no such site here. Please check the address in your mail or handout.\n"
+).encode()
+
+
+class Edge:
+    """Wraps a WSGI application."""
+
+    def __init__(self, application: Any, hosts: frozenset[str]) -> None:
+        self._application = application
+        self._hosts = hosts
+
+    def __call__(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
+        if environ.get("HTTP_HOST", "").lower() not in self._hosts and environ.get("PATH_INFO") != "/healthz":
+            log.web_refused("host")
+            headers = [
+                ("Content-Type", "text/plain; charset=utf-8"),
+                ("Content-Length", str(len(_FOREIGN))),
+                ("Cache-Control", "no-store"),
+                ("X-Content-Type-Options", "nosniff"),
+            ]
+            start_response("421 Misdirected Request", headers)
+            return [_FOREIGN] if environ.get("REQUEST_METHOD") != "HEAD" else []
+        environ["karamail.began"] = clock.monotonic()
+        answer: Iterable[bytes] = self._application(environ, start_response)
+        return answer
+
+
+def record(status: int) -> None:
+    """Writes the request's event; called when its response is ready."""
+    if not has_request_context() or "recorded" in g:
+        return
+    g.recorded = True
+    began = request.environ.get("karamail.began", clock.monotonic())
+    endpoint = request.endpoint or "none"
+    if endpoint != "healthz":
+        log.web_request(endpoint, request.method, status, round((clock.monotonic() - began) * 1000))
