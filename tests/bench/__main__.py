@@ -1,0 +1,140 @@
+"""Runs the figures: `python -m tests.bench [--quick] [--without-peer]`, which is `make bench [QUICK=1]`.
+
+In one go, one after the other: the RSA rate, Karamail with 1 and 2 workers, how it grows, Postfix +
+OpenDKIM, empty mails in, the RSA rate again (machines warm up and slow down; their mean counts). Both sides
+keep their data on the same disk, in one folder under /var/tmp that is removed afterwards.
+"""
+
+import argparse
+import importlib
+import importlib.util
+import json
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType, ModuleType
+
+from tests.bench import postfix_peer
+from tests.bench.figures import Blast, Figures
+from tests.bench.inbound import flood
+from tests.bench.rsa_rate import rsa_rate
+from tests.bench.sinks import Sinks
+
+FULL = {"base": 43_000, "sizes": (5_000, 43_000, 200_000), "mails": 10_000, "rsa_s": 4.0}
+QUICK = {"base": 5_000, "sizes": (5_000, 15_000), "mails": 3_000, "rsa_s": 1.0}
+WORKERS = 2
+RESULTS = Path("var/bench")
+SLOWEST_PER_S = 20  # a blast slower than that is stuck
+
+
+class Bench:
+    """One run. Every figure stands alone: one that fails leaves a remark and the others go on."""
+
+    def __init__(self, *, quick: bool, folder: Path) -> None:
+        plan = QUICK if quick else FULL
+        self.figures = Figures(quick=quick, base=plan["base"])
+        self._sizes: tuple[int, ...] = plan["sizes"]
+        self._mails: int = plan["mails"]
+        self._rsa_s: float = plan["rsa_s"]
+        self._folder = folder
+        self._karamail = _karamail_side()
+
+    def run(self, *, with_peer: bool) -> None:
+        self._step("RSA-2048 alone", self._rsa)
+        if self._karamail is None:
+            self.figures.remarks.append("Karamail's side is not there: tests/bench/karamail_blast.py")
+        else:
+            self._step("Karamail, 1 worker", lambda: self._ours(self.figures.base, 1))
+            for size in self._sizes:
+                self._step(f"Karamail, {size:,}", lambda size=size: self._ours(size, WORKERS))
+        if with_peer:
+            self._step("Postfix + OpenDKIM", self._peer)
+        if self._karamail is not None:
+            self._step("empty mails in", self._inbound)
+        self._step("RSA-2048 again", self._rsa)
+
+    def _step(self, name: str, measure: Callable[[], None]) -> None:
+        print(f"{name} ...", file=sys.stderr, end=" ", flush=True)
+        begun = time.monotonic()
+        try:
+            measure()
+        except (OSError, RuntimeError, TimeoutError, ExceptionGroup) as error:
+            self.figures.remarks.append(f"{name}: {error}")
+            print("failed,", file=sys.stderr, end=" ")
+        print(f"{time.monotonic() - begun:.1f} s", file=sys.stderr, flush=True)
+
+    def _rsa(self) -> None:
+        self.figures.rsa_per_s.append(rsa_rate(WORKERS, seconds=self._rsa_s))
+
+    def _ours(self, recipients: int, workers: int) -> None:
+        folder = self._folder / f"karamail-{recipients}-{workers}"
+        folder.mkdir()
+        assert self._karamail is not None
+        with Sinks() as sinks:
+            found = self._karamail.blast(recipients, workers, sinks.all, f"sqlite:///{folder}/karamail.db")
+            sinks.wait(recipients, within_s=5)
+            counted = sinks.counted()
+        shutil.rmtree(folder)
+        if counted != recipients:
+            raise RuntimeError(f"the receivers counted {counted} messages for {recipients} recipients")
+        self.figures.blasts.append(
+            Blast("karamail", recipients, workers, round(found["seconds"], 3), round(found["rss_mb"], 1))
+        )
+
+    def _peer(self) -> None:
+        if reason := postfix_peer.why_not():
+            self.figures.remarks.append(f"Postfix + OpenDKIM: {reason}")
+            return
+        messages = self.figures.base
+        with Sinks() as sinks, postfix_peer.PostfixPeer(self._folder / "peer", sinks.all) as peer:
+            found = peer.blast(messages, sinks, within_s=messages / SLOWEST_PER_S)
+        self.figures.blasts.append(Blast("postfix", messages, None, round(found.seconds, 3)))
+
+    def _inbound(self) -> None:
+        folder = self._folder / "inbound"
+        folder.mkdir()
+        assert self._karamail is not None
+        with self._karamail.inbound_daemon(f"sqlite:///{folder}/karamail.db") as (host, port, recipient):
+            flood(host, port, recipient, mails=1, connections=1)
+            arrived = flood(host, port, recipient, mails=self._mails)
+        if arrived.refused:
+            self.figures.remarks.append(
+                f"inbound: {arrived.refused} of {self._mails} refused: {arrived.first_refusal}"
+            )
+        self.figures.inbound_per_s = round(arrived.per_s, 1)
+
+
+def _karamail_side() -> ModuleType | None:
+    name = "tests.bench.karamail_blast"
+    return importlib.import_module(name) if importlib.util.find_spec(name) else None
+
+
+def _asked_to_stop(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="The figures of the README.")
+    parser.add_argument("--quick", action="store_true", help="5,000 recipients, under a minute")
+    parser.add_argument("--without-peer", action="store_true", help="leave Postfix + OpenDKIM out")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, _asked_to_stop)  # so that every server started here is stopped
+
+    folder = Path(tempfile.mkdtemp(prefix="karamail-bench-", dir="/var/tmp"))
+    folder.chmod(0o755)  # Postfix's own users have to reach their queue
+    try:
+        bench = Bench(quick=arguments.quick, folder=folder)
+        bench.run(with_peer=not arguments.without_peer)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(bench.figures.table())
+    print(f"written to {bench.figures.write(RESULTS)}")
+    print(json.dumps(bench.figures.ratios()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""What a bench run found: the figures, their ratios, the table and the file.
+
+Owns the names under which the figures appear in the table, in `var/bench/*.json` and in the last line. A
+figure that could not be measured is None and says why in `remarks`.
+"""
+
+import json
+import os
+import platform
+import re
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+BARS = {
+    "blast_vs_postfix": "at least 10",
+    "blast_vs_rsa": "at least 0.6",
+    "growth": "near 1",
+    "worker_rss_mb": "under 200",
+    "inbound_per_s": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Blast:
+    """One blast: who sent, how many, with how many workers, how long, how much memory per worker."""
+
+    by: str
+    recipients: int
+    workers: int | None
+    seconds: float
+    rss_mb: float | None = None
+
+    @property
+    def per_s(self) -> float:
+        return self.recipients / self.seconds
+
+
+@dataclass(slots=True)
+class Figures:
+    """Everything one run measured."""
+
+    quick: bool
+    base: int
+    blasts: list[Blast] = field(default_factory=list)
+    rsa_per_s: list[float] = field(default_factory=list)
+    inbound_per_s: float | None = None
+    remarks: list[str] = field(default_factory=list)
+
+    def ratios(self) -> dict[str, float | None]:
+        """The five figures of the last line."""
+        ours = self._ours(self.base, 2)
+        peer = next((blast for blast in self.blasts if blast.by == "postfix"), None)
+        rsa = sum(self.rsa_per_s) / len(self.rsa_per_s) if self.rsa_per_s else None
+        two = sorted(
+            (blast for blast in self.blasts if blast.by == "karamail" and blast.workers == 2),
+            key=lambda blast: blast.recipients,
+        )
+        growth = two[0].per_s / two[-1].per_s if len(two) > 1 else None
+        memory = [blast.rss_mb for blast in two if blast.rss_mb is not None]
+        return {
+            "blast_vs_postfix": _rounded(ours.per_s / peer.per_s if ours and peer else None),
+            "blast_vs_rsa": _rounded(ours.per_s / rsa if ours and rsa else None, 3),
+            "growth": _rounded(growth, 3),
+            "worker_rss_mb": _rounded(max(memory) if memory else None, 1),
+            "inbound_per_s": _rounded(self.inbound_per_s, 0),
+        }
+
+    def _ours(self, recipients: int, workers: int) -> Blast | None:
+        return next(
+            (
+                blast
+                for blast in self.blasts
+                if blast.by == "karamail" and (blast.recipients, blast.workers) == (recipients, workers)
+            ),
+            None,
+        )
+
+    def table(self) -> str:
+        lines = [f"{'':34}{'recipients':>11}{'seconds':>9}{'per s':>8}{'RSS MB':>8}"]
+        for blast in self.blasts:
+            workers = f", {blast.workers} worker{'s' if blast.workers != 1 else ''}" if blast.workers else ""
+            who = {"karamail": "Karamail", "postfix": "Postfix + OpenDKIM"}[blast.by] + workers
+            memory = f"{blast.rss_mb:8.0f}" if blast.rss_mb is not None else f"{'':8}"
+            lines.append(f"{who:34}{blast.recipients:>11,}{blast.seconds:>9.2f}{blast.per_s:>8,.0f}{memory}")
+        if self.rsa_per_s:
+            rate = sum(self.rsa_per_s) / len(self.rsa_per_s)
+            lines.append(f"{'RSA-2048 alone, 2 processes':34}{'':>20}{rate:>8,.0f}")
+        if self.inbound_per_s is not None:
+            lines.append(f"{'Empty mails in, committed':34}{'':>20}{self.inbound_per_s:>8,.0f}")
+        lines.append("")
+        for name, value in self.ratios().items():
+            shown = "not measured" if value is None else f"{value:g}"
+            lines.append(f"{name:34}{shown:>14}   {BARS[name]}".rstrip())
+        return "\n".join([*lines, *(f"! {remark}" for remark in self.remarks)])
+
+    def write(self, folder: Path) -> Path:
+        """Writes everything, with the machine's kind, to a new file in `folder`."""
+        taken_at = datetime.now(UTC)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{taken_at:%Y%m%dT%H%M%SZ}{'-quick' if self.quick else ''}.json"
+        content: dict[str, Any] = {
+            "taken_at": taken_at.isoformat(timespec="seconds"),
+            "machine": _machine(),
+            **asdict(self),
+            "ratios": self.ratios(),
+        }
+        path.write_text(json.dumps(content, indent=2) + "\n")
+        return path
+
+
+def _rounded(value: float | None, digits: int = 2) -> float | None:
+    return None if value is None else round(value, digits)
+
+
+def _machine() -> dict[str, str | int | None]:
+    model = None
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE)
+        model = found[1] if found else None
+    return {"cores": os.cpu_count(), "processor": model, "python": platform.python_version()}
