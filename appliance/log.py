@@ -101,6 +101,47 @@ def rendering_failed(delivery_id: int, error: BaseException) -> None:
     _line("render.failed", delivery=delivery_id, error=type(error).__name__)
 
 
+# --- inbound mail
+
+
+def inbound_listening(endpoints: int, tls: bool) -> None:
+    _line("inbound.listening", endpoints=endpoints, tls=tls)
+
+
+def inbound_refused(reason: str) -> None:
+    """A session or a mail that was not taken: sessions, network, automatic, header."""
+    _line("inbound.refused", reason=reason)
+
+
+def inbound_ended(enhanced: str, reason: str) -> None:
+    """A session that we ended with 421; `reason` is our own fixed text."""
+    _line("inbound.ended", enhanced=enhanced, reason=reason)
+
+
+def inbound_written(mails: int, ms: int) -> None:
+    """One group commit of empty mails."""
+    _line("inbound.written", mails=mails, ms=ms)
+
+
+def inbound_late(mails: int) -> None:
+    """The commit took longer than a peer is let wait; it was told 451 and will come again."""
+    _line("inbound.late", mails=mails)
+
+
+def postmaster_kept(waiting: int) -> None:
+    """Mail for postmaster or abuse was stored; somebody should read what is waiting."""
+    _line("postmaster.kept", waiting=waiting)
+
+
+def postmaster_refused(error: BaseException) -> None:
+    _line("postmaster.refused", error=type(error).__name__)
+
+
+def bounce_received(delivery_id: int, automatic: bool) -> None:
+    """Mail to one of our return paths; `automatic` when it came without a sender, as bounces do."""
+    _line("bounce.received", delivery=delivery_id, automatic=automatic)
+
+
 # --- the web sites
 
 

@@ -18,7 +18,9 @@ def load(path: Path) -> Config:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigInvalid(f"{path}: no such file. Expected a TOML file; see docs/configuration.md") from None
+        raise ConfigInvalid(
+            f"{path}: no such file. Expected a TOML file; see docs/configuration.md"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigInvalid(f"{path}: cannot be read ({type(error).__name__}). Expected UTF-8 TOML") from None
     except tomllib.TOMLDecodeError as error:

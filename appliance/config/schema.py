@@ -30,7 +30,9 @@ def _endpoint(text: str) -> str:
 
 
 def _host_name(text: str) -> str:
-    if not re.fullmatch(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])", text):
+    if not re.fullmatch(
+        r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])", text
+    ):
         raise ValueError("expected a lower-case host name such as mail.example.lg.jp")
     return text
 
@@ -65,7 +67,9 @@ class Database(Section):
         description="sqlite:///relative/or//absolute/path, or postgresql://role@host1,host2,host3/name."
     )
     password_file: Path | None = Field(None, description="File whose first line is the role's password.")
-    statement_timeout_s: float = Field(20.0, gt=0, le=600, description="PostgreSQL ends a statement after it.")
+    statement_timeout_s: float = Field(
+        20.0, gt=0, le=600, description="PostgreSQL ends a statement after it."
+    )
     busy_timeout_s: float = Field(15.0, gt=0, le=600, description="SQLite waits that long for its lock.")
 
     @model_validator(mode="after")
@@ -92,7 +96,9 @@ class Mail(Section):
     max_sessions: int = Field(1500, ge=1, description="Inbound sessions at once, per worker.")
     max_sessions_per_network: int = Field(60, ge=1, description="The same from one IPv4 /24 or IPv6 /48.")
     session_limit_s: float = Field(600.0, gt=0, description="Longest life of one inbound session.")
-    requests_per_address_per_hour: int = Field(10, ge=1, description="Registration mails one address may cause.")
+    requests_per_address_per_hour: int = Field(
+        10, ge=1, description="Registration mails one address may cause."
+    )
 
     @model_validator(mode="after")
     def _tls_pair(self) -> Self:

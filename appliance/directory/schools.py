@@ -55,9 +55,7 @@ def retire_class(actor: Actor, school_class: SchoolClass) -> None:
         occupied = (
             Registration.select()
             .join(Child)
-            .where(
-                Child.school_class == school_class, Registration.state == RegistrationState.CONFIRMED
-            )
+            .where(Child.school_class == school_class, Registration.state == RegistrationState.CONFIRMED)
             .exists()
         )
         if occupied:

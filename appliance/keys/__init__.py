@@ -5,7 +5,7 @@ tables: where public and wrapped keys lie is a `KeyStore`. Fails with `KeyRefuse
 than its credential opens, and with `SecretMissing` when a credential file is not there.
 """
 
-from appliance.keys.ring import Keyring, KeyStore, NewSchoolKey, Purpose, Slot, new_school_key
+from appliance.keys.ring import Keyring, KeyStore, NewSchoolKey, Purpose, Slot, name_form, new_school_key
 from appliance.keys.secrets import create_secrets, zone_public_key
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Purpose",
     "Slot",
     "create_secrets",
+    "name_form",
     "new_school_key",
     "zone_public_key",
 ]

@@ -7,7 +7,6 @@ that purpose. Refuses everything else with `KeyRefused`. A damaged value, a wron
 the same to the caller.
 """
 
-import hashlib
 import hmac
 import unicodedata
 from collections.abc import Mapping
@@ -152,11 +151,11 @@ class Keyring:
             raise KeyRefused(f"zone {self.zone} may not open {slot.purpose}")
         wrapped = self._store.wrapped(slot.school_id, slot.purpose, self.zone)
         try:
-            raw = _SUITE.decrypt(
-                wrapped, self._zone_key, _wrap_info(slot.school_id, slot.purpose, self.zone)
-            )
+            raw = _SUITE.decrypt(wrapped, self._zone_key, _wrap_info(slot.school_id, slot.purpose, self.zone))
         except (InvalidTag, ValueError):
-            raise KeyRefused(f"zone {self.zone}: its key does not open a school key; was it replaced?") from None
+            raise KeyRefused(
+                f"zone {self.zone}: its key does not open a school key; was it replaced?"
+            ) from None
         private = X25519PrivateKey.from_private_bytes(raw)
         self._private[(slot.school_id, slot.purpose)] = private
         return private
@@ -178,8 +177,3 @@ class Keyring:
 def name_form(name: str) -> str:
     """A name as the index compares it: NFKC, no spaces, folded; 「山田　花子」 equals 「山田花子」."""
     return "".join(unicodedata.normalize("NFKC", name).split()).casefold()
-
-
-def digest(value: bytes) -> bytes:
-    """SHA-256, for tokens of 128 random bits that are stored only hashed."""
-    return hashlib.sha256(value).digest()

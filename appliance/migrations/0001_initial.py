@@ -192,7 +192,8 @@ CREATE TABLE delivery (
     CHECK ((state = 'sending') = (claim_token IS NOT NULL))
 );
 CREATE UNIQUE INDEX delivery_once ON delivery (broadcast_id, address_id) WHERE broadcast_id IS NOT NULL;
-CREATE INDEX delivery_waiting ON delivery (site, lane, next_at) WHERE state IN ('queued', 'deferred');
+CREATE INDEX delivery_waiting ON delivery (site, lane, id) WHERE state IN ('queued', 'deferred');
+CREATE INDEX delivery_expiry ON delivery (expires_at) WHERE state IN ('queued', 'deferred');
 CREATE INDEX delivery_held ON delivery (claimed_by, lease_until) WHERE state = 'sending';
 CREATE INDEX delivery_status ON delivery (broadcast_id, state, site);
 CREATE INDEX delivery_address ON delivery (address_id);

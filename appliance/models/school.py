@@ -1,6 +1,14 @@
 """Schools, their classes, codes and keys."""
 
-from peewee import BigIntegerField, BlobField, BooleanField, CompositeKey, ForeignKeyField, IntegerField, TextField
+from peewee import (
+    BigIntegerField,
+    BlobField,
+    BooleanField,
+    CompositeKey,
+    ForeignKeyField,
+    IntegerField,
+    TextField,
+)
 
 from appliance.models.base import Table
 from appliance.models.fields import MomentField

@@ -1,0 +1,211 @@
+"""取得: how workers share one queue without a leader.
+
+Owns the statements that take, hold and give back deliveries. On PostgreSQL rows that another worker is
+taking are skipped; on SQLite there is one writer at a time. The state is asked again in the outer WHERE:
+without that, two workers can take the same row. Refuses to decide how many a site bears: the mail zone does.
+"""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from appliance import db
+from appliance.models import Address, Delivery
+from appliance.models.fields import moment
+from appliance.states import DeliveryState
+
+_WAITING = "state IN ('queued', 'deferred')"  # literally so: the partial indexes are chosen by it
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery in a worker's hand. `sealed` is the address as its school sealed it."""
+
+    id: int
+    token: int
+    kind: str
+    site: str
+    lane: int
+    school_id: int
+    broadcast_id: int | None
+    registration_id: int | None
+    address_id: int
+    sealed: bytes
+    attempts: int
+    created_at: datetime
+    expires_at: datetime
+
+
+def sites_waiting(now: datetime) -> list[tuple[str, int]]:
+    """The (site, most urgent lane) pairs for which something can be claimed now.
+
+    Walks the index from site to site, so that its cost grows with the sites and not with the queue.
+    """
+    with db.guarded():
+        rows = db.statement(
+            f"""
+            WITH RECURSIVE site_lane (site) AS (
+                SELECT (SELECT MIN(site) FROM delivery WHERE {_WAITING})
+                UNION ALL
+                SELECT (SELECT MIN(d.site) FROM delivery AS d
+                        WHERE d.{_WAITING} AND d.site > site_lane.site)
+                FROM site_lane WHERE site_lane.site IS NOT NULL
+            )
+            SELECT site_lane.site,
+                   (SELECT d.lane FROM delivery AS d
+                    WHERE d.{_WAITING} AND d.site = site_lane.site AND d.next_at <= ?
+                    ORDER BY d.site, d.lane, d.id LIMIT 1)
+            FROM site_lane WHERE site_lane.site IS NOT NULL
+            """,
+            Delivery.next_at.db_value(now),
+        ).fetchall()
+    return [(site, lane) for site, lane in rows if lane is not None]
+
+
+def claim(
+    worker: str, site: str, *, limit: int, lease_s: float, now: datetime, lanes: Iterable[int] = (0, 1, 2)
+) -> list[Claimed]:
+    """Takes up to `limit` deliveries of a site, the most urgent lane first, for `lease_s` seconds.
+
+    The attempt is counted before it is made: a worker that dies leaves it counted.
+    """
+    token = secrets.randbits(63)
+    moment_now = Delivery.next_at.db_value(now)
+    wanted = ", ".join(str(int(lane)) for lane in sorted(lanes))
+    with db.transaction():
+        taken = db.statement(
+            f"""
+            UPDATE delivery
+            SET state = 'sending', claim_token = ?, claimed_by = ?, lease_until = ?, attempts = attempts + 1
+            WHERE {_WAITING} AND id IN (
+                SELECT id FROM delivery
+                WHERE {_WAITING} AND site = ? AND lane IN ({wanted}) AND next_at <= ? AND expires_at > ?
+                ORDER BY site, lane, id LIMIT ? {db.skip_locked()}
+            )
+            RETURNING id
+            """,
+            token,
+            worker,
+            Delivery.lease_until.db_value(now + timedelta(seconds=lease_s)),
+            site,
+            moment_now,
+            moment_now,
+            limit,
+        ).fetchall()
+        return _held([row[0] for row in taken], token)
+
+
+def _held(ids: list[int], token: int) -> list[Claimed]:
+    """The claimed rows with their sealed addresses, most urgent first and in the queue's order."""
+    if not ids:
+        return []
+    rows = (
+        Delivery.select(
+            Delivery.id,
+            Delivery.kind,
+            Delivery.site,
+            Delivery.lane,
+            Delivery.school_id,
+            Delivery.broadcast,
+            Delivery.registration,
+            Address.id,
+            Address.sealed,
+            Delivery.attempts,
+            Delivery.created_at,
+            Delivery.expires_at,
+        )
+        .join(Address)
+        .where(Delivery.id.in_(ids), Delivery.claim_token == token)
+        .order_by(Delivery.lane, Delivery.id)
+        .tuples()
+    )
+    cursor = rows
+    return [
+        Claimed(
+            id=row[0],
+            token=token,
+            kind=row[1],
+            site=row[2],
+            lane=row[3],
+            school_id=row[4],
+            broadcast_id=row[5],
+            registration_id=row[6],
+            address_id=row[7],
+            sealed=bytes(row[8]),
+            attempts=row[9],
+            created_at=row[10] if isinstance(row[10], datetime) else moment(row[10]),
+            expires_at=row[11] if isinstance(row[11], datetime) else moment(row[11]),
+        )
+        for row in cursor
+    ]
+
+
+def extend(worker: str, *, lease_s: float, now: datetime) -> int:
+    """A sign of life: everything this worker holds is its own for another `lease_s` seconds."""
+    with db.transaction():
+        count = (
+            Delivery.update(lease_until=now + timedelta(seconds=lease_s))
+            .where(Delivery.claimed_by == worker, Delivery.state == DeliveryState.SENDING)
+            .execute()
+        )
+    return int(count)
+
+
+def _given_back(now: datetime, *, uncertain: bool, state: DeliveryState) -> dict[str, object]:
+    changes: dict[str, object] = {
+        "state": state,
+        "claim_token": None,
+        "claimed_by": None,
+        "lease_until": None,
+        "next_at": now,
+    }
+    if uncertain:
+        changes["uncertain"] = True
+    return changes
+
+
+def release(claims: Iterable[tuple[int, int]], *, now: datetime, uncertain: bool = False) -> int:
+    """Gives (id, token) pairs back untried, or, if `uncertain`, perhaps already taken by the receiver."""
+    pairs = list(claims)
+    count = 0
+    with db.transaction():
+        for start in range(0, len(pairs), _CHUNK):
+            part = pairs[start : start + _CHUNK]
+            changes = _given_back(now, uncertain=uncertain, state=DeliveryState.QUEUED)
+            if not uncertain:
+                changes["attempts"] = Delivery.attempts - 1
+            count += (
+                Delivery.update(**changes)
+                .where(
+                    Delivery.id.in_([pair[0] for pair in part]),
+                    Delivery.claim_token.in_(list({pair[1] for pair in part})),
+                )
+                .execute()
+            )
+    return count
+
+
+def release_worker(worker: str, *, uncertain_ids: set[int], now: datetime) -> tuple[int, int]:
+    """At the start of a worker: what its killed predecessor still held. Returns (released, uncertain)."""
+    with db.transaction():
+        held = list(
+            Delivery.select(Delivery.id, Delivery.claim_token)
+            .where(Delivery.claimed_by == worker, Delivery.state == DeliveryState.SENDING)
+            .tuples()
+        )
+        unsure = [pair for pair in held if pair[0] in uncertain_ids]
+        untried = [pair for pair in held if pair[0] not in uncertain_ids]
+        return release(untried, now=now), release(unsure, now=now, uncertain=True)
+
+
+def take_over(now: datetime) -> int:
+    """Frees what is held under a lease that ran out; nobody knows how far its worker came."""
+    with db.transaction():
+        count = (
+            Delivery.update(**_given_back(now, uncertain=True, state=DeliveryState.QUEUED))
+            .where(Delivery.state == DeliveryState.SENDING, Delivery.lease_until < now)
+            .execute()
+        )
+    return int(count)

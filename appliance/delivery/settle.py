@@ -1,0 +1,161 @@
+"""結果: how outcomes reach the database, hundreds in one transaction.
+
+Owns the end of attempts, the end of deliveries and with the last of them the end of a broadcast. Refuses a
+result whose claim is no longer held. Fails with `DatabaseUnavailable`; the caller keeps its results and
+comes again.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from peewee import fn
+
+from appliance import db
+from appliance.delivery import retry
+from appliance.delivery.outcome import Kind, Outcome
+from appliance.models import Attempt, Broadcast, Delivery
+from appliance.states import DELIVERY_OPEN, BroadcastState, DeliveryState, sources
+
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The outcome of one claimed delivery; `lane` and `attempts` as they were claimed."""
+
+    delivery_id: int
+    token: int
+    lane: int
+    attempts: int
+    worker: str
+    outcome: Outcome
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    accepted: int
+    deferred: int
+    failed: int
+    lost: int
+
+
+def settle(results: Sequence[Result]) -> Settled:
+    """Commits all results. Those whose claim was lost to another worker change nothing (`lost`)."""
+    groups: dict[tuple[Any, ...], list[Result]] = defaultdict(list)
+    for result in results:
+        groups[_changes_key(result)].append(result)
+    counts = dict.fromkeys(Kind, 0)
+    with db.transaction():
+        for group in groups.values():
+            changes = _changes(group[0])
+            for start in range(0, len(group), _CHUNK):
+                part = group[start : start + _CHUNK]
+                done = _apply(part, changes)
+                counts[part[0].outcome.kind] += done
+        troubles = [result for result in results if result.outcome.kind is not Kind.ACCEPTED]
+        if troubles:
+            Attempt.insert_many([_attempt(result) for result in troubles]).execute()
+    settled = Settled(counts[Kind.ACCEPTED], counts[Kind.DEFERRED], counts[Kind.FAILED], 0)
+    lost = len(results) - settled.accepted - settled.deferred - settled.failed
+    return Settled(settled.accepted, settled.deferred, settled.failed, lost)
+
+
+def _changes_key(result: Result) -> tuple[Any, ...]:
+    """Results with the same key are one UPDATE."""
+    outcome = result.outcome
+    later = None
+    if outcome.kind is Kind.DEFERRED:
+        later = (result.lane, result.attempts, outcome.throttled, hash(result.delivery_id) % 16)
+    return (outcome.kind, outcome.code, outcome.enhanced, outcome.reason, outcome.uncertain, later)
+
+
+def _changes(result: Result) -> dict[str, Any]:
+    outcome = result.outcome
+    changes: dict[str, Any] = {
+        "claim_token": None,
+        "claimed_by": None,
+        "lease_until": None,
+        "code": outcome.code,
+        "enhanced": outcome.enhanced,
+        "reason": outcome.reason,
+    }
+    if outcome.uncertain:
+        changes["uncertain"] = True
+    if outcome.kind is Kind.DEFERRED:
+        changes["state"] = DeliveryState.DEFERRED
+        changes["next_at"] = retry.next_at(
+            result.lane, result.attempts, throttled=outcome.throttled, now=result.at
+        )
+    else:
+        changes["state"] = DeliveryState.ACCEPTED if outcome.kind is Kind.ACCEPTED else DeliveryState.FAILED
+        changes["settled_at"] = result.at
+    return changes
+
+
+def _apply(part: Sequence[Result], changes: dict[str, Any]) -> int:
+    return int(
+        Delivery.update(**changes)
+        .where(
+            Delivery.id.in_([result.delivery_id for result in part]),
+            Delivery.claim_token.in_(list({result.token for result in part})),
+        )
+        .execute()
+    )
+
+
+def _attempt(result: Result) -> dict[str, Any]:
+    outcome = result.outcome
+    return {
+        "delivery": result.delivery_id,
+        "at": result.at,
+        "worker": result.worker,
+        "kind": outcome.kind,
+        "code": outcome.code,
+        "enhanced": outcome.enhanced,
+        "reason": outcome.reason,
+        "uncertain": outcome.uncertain,
+    }
+
+
+def bounced(delivery_id: int, *, now: datetime, code: int = 0, enhanced: str = "") -> bool:
+    """A receiver that had accepted says later that it could not deliver. True when that was news."""
+    with db.transaction():
+        changed = (
+            Delivery.update(state=DeliveryState.BOUNCED, code=code, enhanced=enhanced, settled_at=now)
+            .where(Delivery.id == delivery_id, Delivery.state.in_(sources(DeliveryState.BOUNCED)))
+            .execute()
+        )
+    return bool(changed)
+
+
+def expire(now: datetime) -> int:
+    """Ends what is no longer useful: "school closes at 11" must not arrive at noon."""
+    with db.transaction():
+        cursor = db.statement(
+            "UPDATE delivery SET state = 'expired', settled_at = ? "
+            "WHERE state IN ('queued', 'deferred') AND expires_at <= ?",
+            Delivery.settled_at.db_value(now),
+            Delivery.expires_at.db_value(now),
+        )
+        return int(cursor.rowcount)
+
+
+def finish_broadcasts(now: datetime) -> int:
+    """A broadcast whose last delivery has ended is finished."""
+    still_open = Delivery.select(Delivery.id).where(
+        Delivery.broadcast == Broadcast.id, Delivery.state.in_(DELIVERY_OPEN)
+    )
+    with db.guarded():
+        waiting = Broadcast.select().where(Broadcast.state == BroadcastState.SENDING).exists()
+    if not waiting:
+        return 0
+    with db.transaction():
+        return int(
+            Broadcast.update(state=BroadcastState.FINISHED, finished_at=now)
+            .where(Broadcast.state == BroadcastState.SENDING, ~fn.EXISTS(still_open))
+            .execute()
+        )

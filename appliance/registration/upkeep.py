@@ -1,0 +1,62 @@
+"""What time does to registrations: links expire, and what never became a registration is forgotten.
+
+Owns the retention of data that nobody confirmed: collected only for the answer, kept a week for inquiries.
+Refuses to touch a confirmed registration. Fails as the database does; running it again is harmless.
+"""
+
+from datetime import datetime, timedelta
+
+from peewee import fn
+
+from appliance import db
+from appliance.models import Address, Attempt, Delivery, Inbound, Registration
+from appliance.states import DELIVERY_OPEN, RegistrationState
+
+KEEP_UNCONFIRMED = timedelta(days=7)
+KEEP_DIGESTS = timedelta(days=6)  # senders retry for five
+_BATCH = 500
+
+
+def expire(now: datetime) -> int:
+    """Ends the requests whose time is over and forgets the old ones. Returns how many were ended."""
+    with db.transaction():
+        ended = (
+            Registration.update(state=RegistrationState.EXPIRED, ended_at=now)
+            .where(Registration.state == RegistrationState.REQUESTED, Registration.expires_at <= now)
+            .execute()
+        )
+        Inbound.delete().where(Inbound.received_at < now - KEEP_DIGESTS).execute()
+    while _forget_some(now - KEEP_UNCONFIRMED):
+        pass
+    return int(ended)
+
+
+def _forget_some(before: datetime) -> bool:
+    """Deletes up to a batch of addresses that nobody confirmed, with what hangs on them."""
+    with db.transaction():
+        used = Registration.select(Registration.id).where(
+            Registration.address == Address.id,
+            (Registration.state.in_((RegistrationState.CONFIRMED, RegistrationState.REQUESTED)))
+            | (Registration.requested_at >= before),
+        )
+        busy = Delivery.select(Delivery.id).where(
+            Delivery.address == Address.id,
+            Delivery.state.in_(DELIVERY_OPEN)
+            | Delivery.broadcast.is_null(False)
+            | (Delivery.created_at >= before),
+        )
+        ids = [
+            row[0]
+            for row in Address.select(Address.id)
+            .where(Address.created_at < before, ~fn.EXISTS(used), ~fn.EXISTS(busy))
+            .limit(_BATCH)
+            .tuples()
+        ]
+        if not ids:
+            return False
+        theirs = Delivery.select(Delivery.id).where(Delivery.address.in_(ids))
+        Attempt.delete().where(Attempt.delivery.in_(theirs)).execute()
+        Delivery.delete().where(Delivery.address.in_(ids)).execute()
+        Registration.delete().where(Registration.address.in_(ids)).execute()
+        Address.delete().where(Address.id.in_(ids)).execute()
+    return True
