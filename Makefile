@@ -82,7 +82,7 @@ $(VENV)/bin/python:
 $(RUNTIME): requirements/runtime.txt pyproject.toml | $(VENV)/bin/python
 	@echo "setup: installing what requirements/runtime.txt names"
 	@$(PIP) install --quiet --only-binary :all: --require-hashes -r requirements/runtime.txt
-	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@$(PIP) install --quiet --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
 	@touch $@
 
 $(TOOLS): requirements/tools.txt $(RUNTIME)
