@@ -32,7 +32,7 @@ FLOORS = (
     ("log", "config", "keys"),
     ("models",),
     ("db", "migrations"),
-    ("states",),
+    ("states", "actor"),
     ("access", "audit"),
 )
 
