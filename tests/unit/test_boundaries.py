@@ -40,7 +40,7 @@ FLOORS = (
 CATCHES_EVERYTHING = {
     "smtp/daemon.py",
     "smtp/inbound/session.py",
-    "smtp/outbound/relay.py",
+    "smtp/relay.py",
 }
 
 # Formatting log lines is appliance.log's alone; the names are for switching a library's logger down.
