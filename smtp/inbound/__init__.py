@@ -1,0 +1,69 @@
+"""Inbound SMTP: empty mails, bounces and mail for the postmaster come in here.
+
+Owns the way from the socket to the commit: `listener` (sockets, certificate, drain), `gate` (who may come in,
+how much a session may cost), `session` (the protocol), `transaction` (MAIL and RCPT), `recipients` (routing),
+`body` (DATA), `guards` (RFC 3834), `intake` and `batcher` (the commit), `postmaster`, `replies`.
+Refuses to know what a registration is. Promise: 250 only after the commit, 451 in any doubt.
+Fails at start with `PortBusy`, `ConfigInvalid` and `SecretMissing`; later only towards one peer at a time.
+"""
+
+import socket
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from appliance import clock, log, registration
+from appliance.config import Config
+from appliance.keys import Keyring
+from appliance.registration import Request
+from smtp.inbound.batcher import Batcher, Commit
+from smtp.inbound.gate import Gate, Limits
+from smtp.inbound.intake import InboundMail, Intake
+from smtp.inbound.listener import Inbound, bind, tls_context
+from smtp.inbound.recipients import Recipients
+from smtp.inbound.session import Door
+
+RETURN_PATH_KEY = "return-path.key"
+
+
+async def start(
+    config: Config,
+    keyring: Keyring,
+    *,
+    sockets: Sequence[socket.socket] | None = None,
+    commit: Commit | None = None,
+    bounced: Callable[[InboundMail, int], None] | None = None,
+    limits: Limits | None = None,
+) -> Inbound:
+    """Listens as configured, in the running loop; `Inbound.close()` drains.
+
+    `sockets` are bound ones instead of `mail.listen`; `commit` stands in for `registration.request_many`;
+    `bounced` (blocking, called in a thread, with the mail and the delivery's id) learns of mail to our return
+    paths; `limits` replaces the configured ones. Raises `PortBusy`, `ConfigInvalid`, `SecretMissing`.
+    """
+    recipients = Recipients(config.mail, keyring.secret(RETURN_PATH_KEY), registration.is_code_shaped)
+    batcher = Batcher(commit or partial(_commit, config, keyring))
+    intake = Intake(batcher, recipients.domains, config.relay.spool_dir / "postmaster", bounced or _note_only)
+    tls = tls_context(config.mail.tls_cert, config.mail.tls_key)
+    gate = Gate(limits or Limits.of(config.mail))
+    inbound = Inbound(Door(config.mail.hostname, gate, recipients, intake, tls, set()), batcher)
+    await inbound.listen(sockets if sockets is not None else bind(config.mail.listen))
+    log.inbound_listening(len(inbound.endpoints), tls is not None)
+    return inbound
+
+
+def _commit(config: Config, keyring: Keyring, requests: Sequence[Request]) -> Sequence[object]:
+    return registration.request_many(
+        keyring,
+        requests,
+        now=clock.now(),
+        budget=config.mail.requests_per_address_per_hour,
+        token_hours=config.registration.token_hours,
+    )
+
+
+def _note_only(mail: InboundMail, delivery_id: int) -> None:
+    """What a bounce says is not read yet; that one came is on record."""
+    log.bounce_received(delivery_id, automatic=mail.sender is None)
+
+
+__all__ = ["Inbound", "InboundMail", "bind", "start"]
