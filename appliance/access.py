@@ -56,7 +56,9 @@ def schools(actor: Actor) -> list[School]:
 
 def school(actor: Actor, school_id: int) -> School:
     """Raises `NotYours`."""
-    found = School.get_or_none(School.id == school_id) if may_see_school(actor, school_id) is None else None
+    found: School | None = (
+        School.get_or_none(School.id == school_id) if may_see_school(actor, school_id) is None else None
+    )
     if found is None:
         raise NotYours("school")
     return found
@@ -64,7 +66,7 @@ def school(actor: Actor, school_id: int) -> School:
 
 def school_class(actor: Actor, school_class_id: int) -> SchoolClass:
     """Raises `NotYours`."""
-    found = SchoolClass.get_or_none(SchoolClass.id == school_class_id)
+    found: SchoolClass | None = SchoolClass.get_or_none(SchoolClass.id == school_class_id)
     if found is None or may_see_school(actor, found.school_id) is not None:
         raise NotYours("school class")
     return found
@@ -72,7 +74,7 @@ def school_class(actor: Actor, school_class_id: int) -> SchoolClass:
 
 def broadcast(actor: Actor, broadcast_id: int) -> Broadcast:
     """Raises `NotYours`."""
-    found = Broadcast.get_or_none(Broadcast.id == broadcast_id)
+    found: Broadcast | None = Broadcast.get_or_none(Broadcast.id == broadcast_id)
     if found is None or may_see_school(actor, found.school_id) is not None:
         raise NotYours("broadcast")
     return found
@@ -80,7 +82,7 @@ def broadcast(actor: Actor, broadcast_id: int) -> Broadcast:
 
 def registration(actor: Actor, registration_id: int) -> Registration:
     """With its child, class and address. Raises `NotYours`, `NotAllowed`."""
-    found = (
+    found: Registration | None = (
         Registration.select(Registration, Child, SchoolClass, Address)
         .join(Child)
         .join(SchoolClass)

@@ -7,6 +7,7 @@ cannot be recorded does not happen.
 
 import json
 from enum import StrEnum
+from typing import Any
 
 from appliance import clock
 from appliance.actor import Actor
@@ -47,7 +48,7 @@ def record(
     *,
     school_id: int | None = None,
     result: str = "ok",
-    **detail: int | str | None,
+    **detail: Any,
 ) -> None:
     """Appends one record. `detail` holds counts, ids and closed words."""
     Audit.create(

@@ -114,10 +114,9 @@ def transaction() -> Iterator[None]:
 
     SQLite takes the write lock at once (BEGIN IMMEDIATE): what was read is still true when it is written.
     """
-    with (
-        guarded(),
-        database.atomic(*(("IMMEDIATE",) if engine() == "sqlite" and not database.in_transaction() else ())),
-    ):
+    outermost = not database.in_transaction()
+    lock = ("IMMEDIATE",) if outermost and engine() == "sqlite" else ()
+    with guarded(), database.atomic(*lock):
         yield
 
 
@@ -150,6 +149,11 @@ def vanish() -> None:
 def skip_locked() -> str:
     """The clause that lets several workers claim side by side; SQLite has one writer and needs none."""
     return "FOR UPDATE SKIP LOCKED" if engine() == "postgresql" else ""
+
+
+def false() -> str:
+    """The literal that a boolean column takes in a written-out statement."""
+    return "FALSE" if engine() == "postgresql" else "0"
 
 
 def statement(sql: str, *parameters: Any) -> Any:

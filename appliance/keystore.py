@@ -62,7 +62,7 @@ def publish_zone_keys(secrets_dir: Path) -> None:
                 ZoneKey.create(zone=zone, public=public, created_at=clock.now())
             elif bytes(row.public) != public:
                 raise OperatorError(
-                    f"{secrets_dir / zone.value / 'zone.key'}: not the key to which this database is wrapped. "
+                    f"{secrets_dir / zone.value / 'zone.key'}: not the key this database is wrapped to. "
                     "Restore that file from the key backup"
                 )
         create_keys(WARD)

@@ -43,7 +43,8 @@ def renew(school: School) -> SecurityCode:
         SecurityCode.update(state="retired", retired_at=clock.now()).where(
             SecurityCode.school == school, SecurityCode.state == "active"
         ).execute()
-        return SecurityCode.create(school=school, code=mint(), created_at=clock.now())
+        made: SecurityCode = SecurityCode.create(school=school, code=mint(), created_at=clock.now())
+    return made
 
 
 def current(school_id: int) -> SecurityCode | None:

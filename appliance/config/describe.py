@@ -54,9 +54,8 @@ def _type(annotation: Any) -> str:
         return f"table of {_type(get_args(annotation)[1])}"
     if origin is not None:
         return _type(get_args(annotation)[0])
-    return {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}.get(
-        annotation.__name__, annotation.__name__
-    )
+    words = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
+    return words.get(annotation.__name__, str(annotation.__name__))
 
 
 def _default(field: FieldInfo) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from appliance import db
 from appliance.models import Address, Delivery
-from appliance.models.fields import moment
+from appliance.models.fields import micros, moment
 from appliance.states import DeliveryState
 
 _WAITING = "state IN ('queued', 'deferred')"  # literally so: the partial indexes are chosen by it
@@ -59,7 +59,7 @@ def sites_waiting(now: datetime) -> list[tuple[str, int]]:
                     ORDER BY d.site, d.lane, d.id LIMIT 1)
             FROM site_lane WHERE site_lane.site IS NOT NULL
             """,
-            Delivery.next_at.db_value(now),
+            micros(now),
         ).fetchall()
     return [(site, lane) for site, lane in rows if lane is not None]
 
@@ -72,7 +72,7 @@ def claim(
     The attempt is counted before it is made: a worker that dies leaves it counted.
     """
     token = secrets.randbits(63)
-    moment_now = Delivery.next_at.db_value(now)
+    moment_now = micros(now)
     wanted = ", ".join(str(int(lane)) for lane in sorted(lanes))
     with db.transaction():
         taken = db.statement(
@@ -88,7 +88,7 @@ def claim(
             """,
             token,
             worker,
-            Delivery.lease_until.db_value(now + timedelta(seconds=lease_s)),
+            micros(now + timedelta(seconds=lease_s)),
             site,
             moment_now,
             moment_now,

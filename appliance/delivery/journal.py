@@ -17,8 +17,7 @@ from pathlib import Path
 
 from appliance.delivery.outcome import Kind, Outcome, Reason
 from appliance.delivery.settle import Result
-from appliance.models import Delivery
-from appliance.models.fields import moment
+from appliance.models.fields import micros, moment
 
 _CUT_ABOVE_BYTES = 1 << 20
 
@@ -103,7 +102,7 @@ class Journal:
                 outcome.reason.encode() or b"-",
                 outcome.uncertain,
                 outcome.throttled,
-                Delivery.next_at.db_value(result.at),
+                micros(result.at),
             )
         )
 

@@ -17,6 +17,7 @@ from appliance import db
 from appliance.delivery import retry
 from appliance.delivery.outcome import Kind, Outcome
 from appliance.models import Attempt, Broadcast, Delivery
+from appliance.models.fields import micros
 from appliance.states import DELIVERY_OPEN, BroadcastState, DeliveryState, sources
 
 _CHUNK = 500
@@ -138,8 +139,8 @@ def expire(now: datetime) -> int:
         cursor = db.statement(
             "UPDATE delivery SET state = 'expired', settled_at = ? "
             "WHERE state IN ('queued', 'deferred') AND expires_at <= ?",
-            Delivery.settled_at.db_value(now),
-            Delivery.expires_at.db_value(now),
+            micros(now),
+            micros(now),
         )
         return int(cursor.rowcount)
 

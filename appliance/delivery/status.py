@@ -28,7 +28,7 @@ class Progress:
 
     @property
     def still_open(self) -> int:
-        return sum(self.by_state[state] for state in DELIVERY_OPEN)  # type: ignore[index]
+        return sum(self.by_state[state] for state in DELIVERY_OPEN)
 
 
 def carrier_of_site(site: str) -> Carrier:

@@ -60,7 +60,7 @@ def by_class(school_id: int) -> list[ClassCount]:
 
 def by_school(school_ids: list[int]) -> dict[int, SchoolCount]:
     """Counts of the given schools by id."""
-    confirmed = {
+    confirmed: dict[int, tuple[int, int, int]] = {
         row[0]: row[1:]
         for row in Registration.select(
             Registration.school,

@@ -18,7 +18,7 @@ KINDS = ("kindergarten", "elementary", "junior_high", "special_needs")
 def add_school(kind: str, name: str, name_en: str, *, approval_required: bool = False) -> School:
     """A new school with its key pairs and a security code, in one transaction."""
     with db.transaction():
-        school = School.create(
+        school: School = School.create(
             kind=kind,
             name=name,
             name_en=name_en,

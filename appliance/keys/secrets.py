@@ -61,7 +61,7 @@ def read_file(folder: Path, name: str) -> bytes:
         return (folder / name).read_bytes()
     except OSError as error:
         raise SecretMissing(
-            f"{folder / name}: cannot be read ({error.strerror}). `karamail keys create` makes what is missing"
+            f"{folder / name}: cannot be read ({error.strerror}). Run `karamail keys create`"
         ) from None
 
 

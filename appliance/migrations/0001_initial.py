@@ -213,5 +213,5 @@ CREATE INDEX attempt_delivery ON attempt (delivery_id);
 """
 
 
-def up(migrator: object, db: object) -> None:
+def up(_migrator: object, _db: object) -> None:
     ddl(SCHEMA)

@@ -16,14 +16,17 @@ class MomentField(BigIntegerField):  # type: ignore[misc]  # peewee is untyped
     """An aware UTC moment, stored as whole microseconds since 1970: exact, and sorted alike everywhere."""
 
     def db_value(self, value: datetime | None) -> int | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a naive time never enters the database")
-        return (value - _EPOCH) // _MICROSECOND
+        return None if value is None else micros(value)
 
     def python_value(self, value: int | None) -> datetime | None:
         return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+def micros(value: datetime) -> int:
+    """A moment as the database keeps it. Raises ValueError on a naive time."""
+    if value.tzinfo is None:
+        raise ValueError("a naive time never enters the database")
+    return (value - _EPOCH) // _MICROSECOND
 
 
 def moment(value: int) -> datetime:

@@ -44,7 +44,7 @@ class Confirmed:
 
 
 def _waiting(text: str, now: datetime) -> Registration:
-    found = (
+    found: Registration | None = (
         Registration.select(Registration, School)
         .join(School)
         .where(Registration.token_hash == token.hashed(token.read(text)))
@@ -52,15 +52,9 @@ def _waiting(text: str, now: datetime) -> Registration:
     )
     if found is None:
         raise TokenUnknown("no such link")
-    if found.state in {RegistrationState.CONFIRMED, RegistrationState.WITHDRAWN}:
+    if found.confirmed_at is not None:
         raise TokenUsed("the link has been used")
-    if found.state == RegistrationState.EXPIRED:
-        raise (
-            TokenUsed("the link has been used")
-            if found.confirmed_at
-            else TokenExpired("the link has expired")
-        )
-    if found.expires_at <= now:
+    if found.state != RegistrationState.REQUESTED or found.expires_at <= now:
         raise TokenExpired("the link has expired")
     if found.school.state != "open":
         raise TokenExpired("the school is closed")
@@ -175,10 +169,5 @@ def _tell(waiting: Registration, child_id: int, now: datetime) -> None:
         )
     )
     for address in others.objects():
-        letters.queue(
-            LetterKind.NEWCOMER,
-            address,
-            now=now,
-            life=LETTER_LIFE,
-            registration_id=address.their_registration,
-        )
+        theirs = address.their_registration
+        letters.queue(LetterKind.NEWCOMER, address, now=now, life=LETTER_LIFE, registration_id=theirs)

@@ -74,7 +74,8 @@ def request_many(
 ) -> list[Requested | BudgetSpent]:
     """Takes all requests in one transaction; the answers come in their order.
 
-    `budget` is how many answers one address gets in an hour. Raises `DatabaseUnavailable`: then none is taken.
+    `budget` is how many answers one address gets in an hour. Raises `DatabaseUnavailable`; then
+    none is taken.
     """
     with db.transaction():
         targets = _targets({item.local_part.lower() for item in requests})

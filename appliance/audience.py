@@ -1,0 +1,87 @@
+"""配信対象: the rule by which recipients are chosen, and its echo before anything is sent.
+
+Owns the rule's form, the count that is shown ("exactly who it will go to") and the SQL that turns it into
+one delivery per address. Refuses names and addresses: classes and counts only. Cannot fail but as the
+database does.
+"""
+
+import json
+from dataclasses import dataclass
+
+from appliance import db
+from appliance.address import Carrier
+from appliance.delivery.status import carrier_of_site
+from appliance.directory import counts
+from appliance.directory.counts import ClassCount
+from appliance.models import School
+
+_MEMBERS = """
+    FROM registration AS r
+    JOIN child AS c ON c.id = r.child_id
+    JOIN address AS a ON a.id = r.address_id
+    WHERE r.school_id = ? AND r.state = 'confirmed'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """`school_class_ids` None is the whole school."""
+
+    school_class_ids: frozenset[int] | None
+
+    def write(self) -> str:
+        """The form in which a broadcast keeps it."""
+        ids = None if self.school_class_ids is None else sorted(self.school_class_ids)
+        return json.dumps({"school_class_ids": ids})
+
+    @classmethod
+    def read(cls, text: str) -> "Audience":
+        ids = json.loads(text)["school_class_ids"]
+        return cls(None if ids is None else frozenset(int(number) for number in ids))
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """What the sender is shown and, for urgent mail, types back. Addresses are counted once each."""
+
+    school_name: str
+    whole_school: bool
+    classes: list[ClassCount]
+    children: int
+    addresses: int
+    by_carrier: dict[Carrier, int]
+
+
+def members(school_id: int, audience: Audience) -> tuple[str, tuple[object, ...]]:
+    """FROM and WHERE over the registrations `r`, children `c` and addresses `a` that the rule means."""
+    if audience.school_class_ids is None:
+        return _MEMBERS, (school_id,)
+    ids = sorted(audience.school_class_ids) or [0]
+    marks = ", ".join("?" for _ in ids)
+    return f"{_MEMBERS} AND c.school_class_id IN ({marks})", (school_id, *ids)
+
+
+def echo(school_id: int, audience: Audience) -> Echo:
+    """Counts of this moment."""
+    source, parameters = members(school_id, audience)
+    with db.guarded():
+        children = db.statement(f"SELECT COUNT(DISTINCT c.id) {source}", *parameters).fetchone()[0]
+        by_site = db.statement(
+            f"SELECT a.site, COUNT(DISTINCT a.id) {source} GROUP BY a.site",
+            *parameters,
+        ).fetchall()
+        classes = counts.by_class(school_id)
+        name = School.get_by_id(school_id).name
+    chosen = audience.school_class_ids
+    by_carrier: dict[Carrier, int] = {}
+    for site, number in by_site:
+        carrier = carrier_of_site(site)
+        by_carrier[carrier] = by_carrier.get(carrier, 0) + number
+    return Echo(
+        school_name=name,
+        whole_school=chosen is None,
+        classes=[row for row in classes if chosen is None or row.school_class_id in chosen],
+        children=children,
+        addresses=sum(by_carrier.values()),
+        by_carrier=dict(sorted(by_carrier.items(), key=lambda pair: -pair[1])),
+    )

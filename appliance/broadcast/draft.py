@@ -1,0 +1,166 @@
+"""Drafts: writing and changing a broadcast before anybody decides.
+
+Owns the validation of subject and text. Drafts may be incomplete: each step of the pages saves what is
+there, and `require_complete` asks for the rest before submitting. Fails with `TextInvalid` (reasons `empty`,
+`too_long`, `control`) and `NotAllowed`.
+"""
+
+import unicodedata
+from datetime import datetime
+
+from appliance import access, audit, db
+from appliance.actor import Actor
+from appliance.audience import Audience
+from appliance.errors import NotAllowed, TextInvalid, WrongState
+from appliance.models import Broadcast, School, SchoolClass
+from appliance.states import BroadcastState
+
+CATEGORIES = ("crime", "disaster", "incident", "event", "other")
+SUBJECT_MAX = 80
+TEXT_MAX = 4000
+
+
+def draft(
+    actor: Actor,
+    school: School,
+    *,
+    urgent: bool,
+    category: str,
+    once_key: str,
+    now: datetime,
+    subject: str = "",
+    body: str = "",
+    audience: Audience | None = None,
+) -> Broadcast:
+    """A new draft. The same `once_key` (one per opened page) returns the draft it made before."""
+    _require(access.may_write(actor, school.id))
+    with db.transaction():
+        existing: Broadcast | None = Broadcast.get_or_none(
+            Broadcast.once_key == once_key, Broadcast.author == actor.account_id
+        )
+        if existing is not None:
+            return existing
+        made: Broadcast = Broadcast.create(
+            school=school,
+            author=actor.account_id,
+            urgent=urgent,
+            category=_category(category),
+            subject=clean_subject(subject, complete=False),
+            body=clean_body(body, complete=False),
+            audience=_audience(school.id, audience or Audience(frozenset())).write(),
+            state=BroadcastState.DRAFT,
+            once_key=once_key,
+            created_at=now,
+        )
+        audit.record(actor, audit.Act.BROADCAST_DRAFTED, "broadcast", made.id, school_id=school.id)
+    return made
+
+
+def revise(
+    actor: Actor,
+    broadcast: Broadcast,
+    *,
+    urgent: bool | None = None,
+    category: str | None = None,
+    subject: str | None = None,
+    body: str | None = None,
+    audience: Audience | None = None,
+) -> None:
+    """Changes what is given. Raises `WrongState` once it is no longer a draft."""
+    _require(access.may_write(actor, broadcast.school_id))
+    changes: dict[str, object] = {}
+    if urgent is not None:
+        changes["urgent"] = urgent
+    if category is not None:
+        changes["category"] = _category(category)
+    if subject is not None:
+        changes["subject"] = clean_subject(subject, complete=True)
+    if body is not None:
+        changes["body"] = clean_body(body, complete=True)
+    if audience is not None:
+        changes["audience"] = _audience(broadcast.school_id, audience).write()
+    with db.transaction():
+        changed = (
+            Broadcast.update(**changes)
+            .where(Broadcast.id == broadcast.id, Broadcast.state == BroadcastState.DRAFT)
+            .execute()
+        )
+        if changed != 1:
+            raise WrongState("no longer a draft")
+        audit.record(
+            actor, audit.Act.BROADCAST_REVISED, "broadcast", broadcast.id, school_id=broadcast.school_id
+        )
+    for name, value in changes.items():
+        setattr(broadcast, name, value)
+
+
+def recent(actor: Actor, school_id: int, limit: int = 50) -> list[Broadcast]:
+    """The school's broadcasts, newest first. Raises `NotYours`."""
+    access.school(actor, school_id)
+    with db.guarded():
+        return list(
+            Broadcast.select()
+            .where(Broadcast.school == school_id)
+            .order_by(Broadcast.created_at.desc(), Broadcast.id.desc())
+            .limit(limit)
+        )
+
+
+def require_complete(broadcast: Broadcast) -> None:
+    """Raises `TextInvalid` while subject or text is missing."""
+    clean_subject(broadcast.subject, complete=True)
+    clean_body(broadcast.body, complete=True)
+
+
+def clean_subject(text: str, *, complete: bool) -> str:
+    """One line."""
+    return _clean("subject", text.strip(), SUBJECT_MAX, complete=complete, permitted="")
+
+
+def clean_body(text: str, *, complete: bool) -> str:
+    """Lines ended by LF; trailing blanks go."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    text = "\n".join(line.rstrip() for line in lines).strip("\n")
+    return _clean("body", text, TEXT_MAX, complete=complete, permitted="\n\t")
+
+
+def _clean(field: str, text: str, longest: int, *, complete: bool, permitted: str) -> str:
+    text = unicodedata.normalize("NFC", text)
+    if complete and not text.strip():
+        raise TextInvalid(field, "empty")
+    if len(text) > longest:
+        raise TextInvalid(field, "too_long")
+    if any(
+        unicodedata.category(character) in {"Cc", "Cs"} and character not in permitted for character in text
+    ):
+        raise TextInvalid(field, "control")
+    return text
+
+
+def _category(category: str) -> str:
+    if category not in CATEGORIES:
+        raise TextInvalid("category", "unknown")
+    return category
+
+
+def _audience(school_id: int, audience: Audience) -> Audience:
+    """Only classes of this school; a foreign or vanished one is refused, not dropped."""
+    ids = audience.school_class_ids
+    if not ids:
+        return audience
+    known = {
+        row[0]
+        for row in SchoolClass.select(SchoolClass.id)
+        .where(
+            SchoolClass.school == school_id, SchoolClass.id.in_(list(ids)), SchoolClass.retired_at.is_null()
+        )
+        .tuples()
+    }
+    if known != ids:
+        raise TextInvalid("audience", "class_gone")
+    return audience
+
+
+def _require(reason: str | None) -> None:
+    if reason is not None:
+        raise NotAllowed(reason)

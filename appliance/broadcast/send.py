@@ -1,0 +1,139 @@
+"""Deciding and sending.
+
+Owns the transitions submitted → approved → sending and stopped, and the one transaction that writes a
+delivery per address. Rows are written in random order: no class is last, no carrier's lot comes in one lump.
+Refuses a second press of the button (`WrongState`), an audience of nobody (`AudienceEmpty`), and an audience
+that is not what was shown (`AudienceChanged`).
+"""
+
+from datetime import datetime, timedelta
+
+from appliance import access, audience, audit, db
+from appliance.actor import Actor, Role
+from appliance.audience import Audience
+from appliance.broadcast.draft import require_complete
+from appliance.config import Config
+from appliance.errors import AudienceChanged, AudienceEmpty, NotAllowed, WrongState
+from appliance.models import Broadcast, Delivery
+from appliance.models.fields import micros
+from appliance.states import BroadcastState, DeliveryState, sources
+
+_S = BroadcastState
+
+
+def submit(actor: Actor, broadcast: Broadcast, now: datetime) -> None:
+    """申請: asks the principal to decide."""
+    _require(access.may_write(actor, broadcast.school_id))
+    require_complete(broadcast)
+    if audience.echo(broadcast.school_id, Audience.read(broadcast.audience)).addresses == 0:
+        raise AudienceEmpty("nobody is registered there")
+    with db.transaction():
+        _move(broadcast, _S.SUBMITTED, submitted_at=now)
+        _record(actor, audit.Act.BROADCAST_SUBMITTED, broadcast)
+
+
+def approve(actor: Actor, broadcast: Broadcast, now: datetime) -> None:
+    """承認: the principal decides; sending is a step of its own."""
+    _require(_may_decide(actor, broadcast))
+    with db.transaction():
+        _move(broadcast, _S.APPROVED, decided_by=actor.account_id, decided_at=now)
+        _record(actor, audit.Act.BROADCAST_APPROVED, broadcast)
+
+
+def refuse(actor: Actor, broadcast: Broadcast, now: datetime) -> None:
+    """差戻し: back to its author."""
+    _require(_may_decide(actor, broadcast))
+    with db.transaction():
+        _move(broadcast, _S.REFUSED, decided_by=actor.account_id, decided_at=now)
+        _record(actor, audit.Act.BROADCAST_REFUSED, broadcast)
+
+
+def send(config: Config, actor: Actor, broadcast: Broadcast, *, shown_addresses: int, now: datetime) -> int:
+    """Puts a delivery per address into the queue and returns how many. All or none, and once.
+
+    `shown_addresses` is the number on the page that the actor confirmed. Passes through submitted and
+    approved where the actor may decide alone.
+    """
+    _require(access.may_send(actor, broadcast.school))
+    require_complete(broadcast)
+    life = timedelta(
+        hours=config.broadcast.urgent_useful_h if broadcast.urgent else config.broadcast.routine_useful_h
+    )
+    with db.transaction():
+        state = _S(Broadcast.get_by_id(broadcast.id).state)
+        if state is _S.DRAFT:
+            _move(broadcast, _S.SUBMITTED, submitted_at=now)
+            _move(broadcast, _S.APPROVED, decided_by=actor.account_id, decided_at=now)
+        _move(broadcast, _S.SENDING, started_at=now, useful_until=now + life)
+        count = _queue(broadcast, now, now + life)
+        if count == 0:
+            raise AudienceEmpty("nobody is registered there")
+        if count != shown_addresses:
+            raise AudienceChanged(shown_addresses, count)
+        _record(actor, audit.Act.BROADCAST_SENT, broadcast, addresses=count)
+    return count
+
+
+def _queue(broadcast: Broadcast, now: datetime, expires_at: datetime) -> int:
+    source, parameters = audience.members(broadcast.school_id, Audience.read(broadcast.audience))
+    cursor = db.statement(
+        f"""
+        INSERT INTO delivery (kind, school_id, broadcast_id, address_id, site, lane, state, attempts,
+                              next_at, expires_at, code, enhanced, reason, uncertain, created_at)
+        SELECT 'broadcast', ?, ?, m.id, m.site, ?, 'queued', 0, ?, ?, 0, '', '', {db.false()}, ?
+        FROM (SELECT DISTINCT a.id, a.site {source}) AS m
+        ORDER BY RANDOM()
+        """,  # noqa: S608  (constants only)
+        broadcast.school_id,
+        broadcast.id,
+        0 if broadcast.urgent else 2,
+        micros(now),
+        micros(expires_at),
+        micros(now),
+        *parameters,
+    )
+    return int(cursor.rowcount)
+
+
+def stop(actor: Actor, broadcast: Broadcast, now: datetime) -> int:
+    """Stops what has not gone yet; there is no recall. Returns how many deliveries were stopped.
+
+    What a worker has in hand at this moment is dropped by it within a second, or still goes out.
+    """
+    _require(access.may_send(actor, broadcast.school))
+    with db.transaction():
+        _move(broadcast, _S.STOPPED, finished_at=now)
+        count = (
+            Delivery.update(state=DeliveryState.SUPPRESSED, settled_at=now)
+            .where(Delivery.broadcast == broadcast.id, Delivery.state.in_(sources(DeliveryState.SUPPRESSED)))
+            .execute()
+        )
+        _record(actor, audit.Act.BROADCAST_STOPPED, broadcast, stopped=int(count))
+    return int(count)
+
+
+def _move(broadcast: Broadcast, state: BroadcastState, **changes: object) -> None:
+    """One transition of the table; whoever comes second finds another state and gets `WrongState`."""
+    changed = (
+        Broadcast.update(state=state, **changes)
+        .where(Broadcast.id == broadcast.id, Broadcast.state.in_(sources(state)))
+        .execute()
+    )
+    if changed != 1:
+        raise WrongState(f"{state} does not follow")
+    broadcast.state = state
+
+
+def _may_decide(actor: Actor, broadcast: Broadcast) -> str | None:
+    if actor.role is not Role.PRINCIPAL:
+        return "principal_decides"
+    return access.may_write(actor, broadcast.school_id)
+
+
+def _record(actor: Actor, act: audit.Act, broadcast: Broadcast, **detail: int) -> None:
+    audit.record(actor, act, "broadcast", broadcast.id, school_id=broadcast.school_id, result="ok", **detail)
+
+
+def _require(reason: str | None) -> None:
+    if reason is not None:
+        raise NotAllowed(reason)
