@@ -15,7 +15,7 @@ PY := $(VENV)/bin/python
 RUNTIME := $(VENV)/.stamp-runtime
 TOOLS := $(VENV)/.stamp-tools
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
-CATALOGUES := $(wildcard web/*/translations/*/LC_MESSAGES/*.po)
+CATALOGUES := $(wildcard web/translations/*/LC_MESSAGES/*.po web/*/translations/*/LC_MESSAGES/*.po)
 # Code that is checked: the rooms that exist.
 ROOMS := $(wildcard appliance smtp web cli demo tests)
 TYPED := $(wildcard appliance smtp)

@@ -94,9 +94,9 @@ def add(
 def login(
     config: Config, zone: Zone, login_id: str, password: str, *, network: str, now: datetime
 ) -> tuple[str, Actor]:
-    """Checks id and password and opens a session on `zone`. Returns the cookie's token. Raises `LoginRefused`.
+    """Checks id and password and opens a session on `zone`. Returns the cookie's token.
 
-    `network` is the /24 or /64 the request came from. The time it takes does not depend on whether the
+    """Checks id and password and opens a session on `zone`. Returns the cookie token and the actor.
     account exists.
     """
     login_id = login_id.strip().lower()
@@ -174,7 +174,7 @@ def logout(actor: Actor, now: datetime) -> None:
 
 
 def change_password(config: Config, actor: Actor, old: str, new: str, now: datetime) -> None:
-    """Changes the actor's own password and ends all its other sessions. Raises `LoginRefused`, `TextInvalid`."""
+    """Changes the actor's password, ends its other sessions. Raises `LoginRefused`, `TextInvalid`."""
     account = Account.get_by_id(actor.account_id)
     if not _matches(old, account.password_phc):
         raise LoginRefused("wrong")

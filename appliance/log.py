@@ -137,9 +137,9 @@ def postmaster_refused(error: BaseException) -> None:
     _line("postmaster.refused", error=type(error).__name__)
 
 
-def bounce_received(delivery_id: int, automatic: bool) -> None:
-    """Mail to one of our return paths; `automatic` when it came without a sender, as bounces do."""
-    _line("bounce.received", delivery=delivery_id, automatic=automatic)
+def bounce_received(delivery_id: int, failed: bool) -> None:
+    """Mail to one of our return paths; `failed` when it is a DSN that reports a permanent failure."""
+    _line("bounce.received", delivery=delivery_id, failed=failed)
 
 
 # --- the web sites

@@ -44,7 +44,7 @@ class Confirmed:
 
 
 def _waiting(text: str, now: datetime) -> Registration:
-    found: Registration | None = (
+    found = (
         Registration.select(Registration, School)
         .join(School)
         .where(Registration.token_hash == token.hashed(token.read(text)))
@@ -58,7 +58,8 @@ def _waiting(text: str, now: datetime) -> Registration:
         raise TokenExpired("the link has expired")
     if found.school.state != "open":
         raise TokenExpired("the school is closed")
-    return found
+    waiting: Registration = found
+    return waiting
 
 
 def look(text: str, now: datetime) -> Invitation:

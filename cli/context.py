@@ -1,0 +1,34 @@
+"""What every command starts from.
+
+Owns reading the configuration once and connecting once, when first asked. Refuses anything else. Fails with
+`ConfigInvalid` and the database's sentences.
+"""
+
+from functools import cached_property
+from pathlib import Path
+
+import click
+
+from appliance import config, db
+from appliance.config import Config
+
+
+class Context:
+    """Handed to commands by `pass_context`."""
+
+    def __init__(self, config_path: Path) -> None:
+        self.config_path = config_path
+
+    @cached_property
+    def config(self) -> Config:
+        return config.load(self.config_path)
+
+    def connect(self, *, checked: bool = True) -> Config:
+        """Binds the database; `checked` refuses a schema that is not this program's."""
+        db.connect(self.config)
+        if checked:
+            db.check_schema()
+        return self.config
+
+
+pass_context = click.make_pass_decorator(Context)
