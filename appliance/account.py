@@ -96,7 +96,7 @@ def login(
 ) -> tuple[str, Actor]:
     """Checks id and password and opens a session on `zone`. Returns the cookie's token.
 
-    """Checks id and password and opens a session on `zone`. Returns the cookie token and the actor.
+    Raises `LoginRefused`. The time it takes does not depend on whether the
     account exists.
     """
     login_id = login_id.strip().lower()

@@ -26,13 +26,11 @@ def account() -> None:
 @click.argument("login_id")
 @click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
 @click.option("--name", "display_name", required=True, help="The person's name as pages greet it.")
-@click.option(
-    "--school", "school_ids", type=int, multiple=True, help="School id; may be given several times."
-)
+@click.option("--school", "school_ids", type=int, multiple=True, help="School id; may be repeated.")
 @click.option(
     "--password-file",
     type=click.File("r"),
-    help="Read the password from the first line of this file ('-' for standard input); otherwise it is asked for.",
+    help="Take the password from the first line of this file ('-': standard input) instead of asking.",
 )
 @pass_context
 def add(
