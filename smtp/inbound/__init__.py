@@ -2,7 +2,7 @@
 
 Owns the way from the socket to the commit: `listener` (sockets, certificate, drain), `gate` (who may come in,
 how much a session may cost), `session` (the protocol), `transaction` (MAIL and RCPT), `recipients` (routing),
-`body` (DATA), `guards` (RFC 3834), `intake` and `batcher` (the commit), `postmaster`, `replies`.
+`body` (DATA), `guards` (RFC 3834), `dsn`, `intake` and `batcher` (the commit), `postmaster`, `replies`.
 Refuses to know what a registration is. Promise: 250 only after the commit, 451 in any doubt.
 Fails at start with `PortBusy`, `ConfigInvalid` and `SecretMissing`; later only towards one peer at a time.
 """
@@ -11,13 +11,14 @@ import socket
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from appliance import clock, log, registration
+from appliance import clock, delivery, log, registration
 from appliance.config import Config
 from appliance.keys import Keyring
 from appliance.registration import Request
+from smtp.inbound import dsn
 from smtp.inbound.batcher import Batcher, Commit
 from smtp.inbound.gate import Gate, Limits
-from smtp.inbound.intake import InboundMail, Intake
+from smtp.inbound.intake import COMMIT_DEADLINE_S, InboundMail, Intake
 from smtp.inbound.listener import Inbound, bind, tls_context
 from smtp.inbound.recipients import Recipients
 from smtp.inbound.session import Door
@@ -33,16 +34,25 @@ async def start(
     commit: Commit | None = None,
     bounced: Callable[[InboundMail, int], None] | None = None,
     limits: Limits | None = None,
+    commit_deadline_s: float = COMMIT_DEADLINE_S,
 ) -> Inbound:
     """Listens as configured, in the running loop; `Inbound.close()` drains.
 
     `sockets` are bound ones instead of `mail.listen`; `commit` stands in for `registration.request_many`;
     `bounced` (blocking, called in a thread, with the mail and the delivery's id) learns of mail to our return
-    paths; `limits` replaces the configured ones. Raises `PortBusy`, `ConfigInvalid`, `SecretMissing`.
+    paths; `limits` replaces the configured ones;
+    after `commit_deadline_s` a peer hears 451, though the commit may still come about.
+    Raises `PortBusy`, `ConfigInvalid`, `SecretMissing`.
     """
     recipients = Recipients(config.mail, keyring.secret(RETURN_PATH_KEY), registration.is_code_shaped)
     batcher = Batcher(commit or partial(_commit, config, keyring))
-    intake = Intake(batcher, recipients.domains, config.relay.spool_dir / "postmaster", bounced or _note_only)
+    intake = Intake(
+        batcher,
+        recipients.domains,
+        config.relay.spool_dir / "postmaster",
+        bounced or note_bounce,
+        commit_deadline_s,
+    )
     tls = tls_context(config.mail.tls_cert, config.mail.tls_key)
     gate = Gate(limits or Limits.of(config.mail))
     inbound = Inbound(Door(config.mail.hostname, gate, recipients, intake, tls, set()), batcher)
@@ -61,9 +71,15 @@ def _commit(config: Config, keyring: Keyring, requests: Sequence[Request]) -> Se
     )
 
 
-def _note_only(mail: InboundMail, delivery_id: int) -> None:
-    """What a bounce says is not read yet; that one came is on record."""
-    log.bounce_received(delivery_id, automatic=mail.sender is None)
+def note_bounce(mail: InboundMail, delivery_id: int) -> None:
+    """Records a permanent failure that a DSN reports; of anything else only that it came.
+
+    A DSN has no sender. What a guardian, or his vacation program, writes to a return path is no bounce.
+    """
+    failure = dsn.read(mail.body.beginning) if mail.sender is None else None
+    if failure is not None:
+        delivery.bounced(delivery_id, now=clock.now(), code=failure.code, enhanced=failure.enhanced)
+    log.bounce_received(delivery_id, failed=failure is not None)
 
 
 __all__ = ["Inbound", "InboundMail", "bind", "start"]

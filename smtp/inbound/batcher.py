@@ -57,6 +57,10 @@ class Batcher:
             self._writing = loop.create_task(self._write())
         return future
 
+    def run(self, work: Callable[[], None]) -> "asyncio.Future[None]":
+        """Other work that needs the database, on the same thread and thus on the same connection."""
+        return asyncio.get_running_loop().run_in_executor(self._thread, work)
+
     async def close(self, grace_s: float) -> None:
         """Takes nothing more and waits for what it has; after `grace_s` the thread is left to its fate."""
         self._closed = True

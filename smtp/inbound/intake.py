@@ -10,10 +10,12 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from appliance import clock, log
 from appliance.address import Address
+from appliance.errors import DatabaseUnavailable
 from appliance.registration import Request
 from smtp.inbound import guards, postmaster, replies
 from smtp.inbound.batcher import Batcher, Verdict
@@ -91,9 +93,14 @@ class Intake:
         return replies.TAKEN
 
     async def _note_bounce(self, mail: InboundMail) -> Reply:
-        for route in mail.routes:
-            await asyncio.to_thread(self.bounced, mail, route.delivery_id)
-        return replies.TAKEN
+        noted = [self.batcher.run(partial(self.bounced, mail, route.delivery_id)) for route in mail.routes]
+        _, late = await asyncio.wait(noted, timeout=self.deadline_s)
+        errors = [future.exception() for future in noted if future not in late]
+        for error in filter(None, errors):
+            log.database_unavailable(error) if isinstance(error, DatabaseUnavailable) else log.unexpected(
+                error
+            )
+        return replies.NOT_NOW if late or any(errors) else replies.TAKEN
 
 
 def digest(mail: InboundMail, route: Route) -> bytes:

@@ -188,20 +188,24 @@ class Session(SMTP):
         self._ended = True
         if self._handler_coroutine is not None:
             self._handler_coroutine.cancel()
-        # Closing with unread bytes would reset the connection and take the reply with it.
-        lingers = reason is not None and self._tls_protocol is None and self._writer.can_write_eof()
-        if lingers:
-            self._writer.write_eof()
-            self._drop_input()
-        else:
+        lingers = reason is not None and self._tls_protocol is None and self._half_closed()
+        if not lingers:
             self.transport.close()
         self._reset_timeout(_LINGER_S)
 
-    def _drop_input(self) -> None:
-        """What comes now is dropped unread; reading it lets the peer get as far as our last reply."""
+    def _half_closed(self) -> bool:
+        """Ends only our half, and drops what still comes in.
+
+        Closing with unread bytes would reset the connection and take our last reply with it.
+        """
         transport = cast(asyncio.Transport, self.transport)
+        try:
+            transport.write_eof()
+        except OSError:  # the peer is gone already
+            return False
         if not transport.is_reading():
             transport.resume_reading()
+        return True
 
     def abandon(self) -> None:
         """Closes at once, whatever is under way."""

@@ -94,6 +94,7 @@ class Stage:
     ledger: Ledger = field(default_factory=Ledger)
     limits: Limits = field(default_factory=Limits)
     client_tls: ssl.SSLContext | None = None
+    commit_deadline_s: float = 25.0
     inbound: Inbound | None = None
 
     async def open(self) -> int:
@@ -104,6 +105,7 @@ class Stage:
             sockets=bind(["127.0.0.1:0"]),
             commit=self.ledger.commit,
             limits=self.limits,
+            commit_deadline_s=self.commit_deadline_s,
         )
         return self.inbound.endpoints[0][1]
 
