@@ -1,0 +1,30 @@
+"""The mail of a broadcast as the guardian sees it: one subject line, one text.
+
+Owns what is added to the writer's words: the school in the subject, the mark of urgency, the footer. Pages
+show exactly this before anything is sent. Refuses to know a recipient: all read the same text, which is also
+what makes it quick to sign. Cannot fail.
+"""
+
+from appliance.config.schema import Ward
+from appliance.models import Broadcast, School
+
+_RULE = "―" * 16
+
+
+def subject_line(school: School, broadcast: Broadcast) -> str:
+    """`【緊急】【青葉小学校】休校のお知らせ`."""
+    mark = "【緊急】" if broadcast.urgent else ""
+    return f"{mark}【{school.name}】{broadcast.subject}"
+
+
+def text(ward: Ward, school: School, broadcast: Broadcast) -> str:
+    """The writer's words and the footer; lines end with LF."""
+    footer = [
+        _RULE,
+        f"{school.name}({ward.name})",
+        "このメールは送信専用です。返信してもお答えできません。",
+        "This address only sends mail; replies are not read.",
+    ]
+    if ward.inquiry:
+        footer.append(f"お問い合わせ: {ward.inquiry}")
+    return broadcast.body.strip("\n") + "\n\n" + "\n".join(footer) + "\n"
