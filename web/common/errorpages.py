@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from flask import Flask, Response, make_response, render_template
 from flask_wtf.csrf import CSRFError
 from jinja2 import TemplateError
+from peewee import InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from appliance import log
@@ -118,7 +119,7 @@ def _http(error: HTTPException) -> Response:
     return response
 
 
-def _database_away(error: DatabaseUnavailable) -> Response:
+def _database_away(error: Exception) -> Response:
     log.database_unavailable(error)
     return answer(503)
 
@@ -130,4 +131,5 @@ def install(app: Flask) -> None:
     app.register_error_handler(NotYours, lambda _: answer(404))
     app.register_error_handler(NotAllowed, lambda _: answer(403))
     app.register_error_handler(WrongState, lambda _: answer(409))
-    app.register_error_handler(DatabaseUnavailable, _database_away)
+    for away in (DatabaseUnavailable, OperationalError, InterfaceError):  # the last two from a bare query
+        app.register_error_handler(away, _database_away)

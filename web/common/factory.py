@@ -12,7 +12,7 @@ from flask import Flask
 from flask.typing import ResponseReturnValue
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from appliance import log
+from appliance import db, log
 from appliance.config import Config, Zone
 from appliance.keys import secrets
 from web.common import assets, cookies, edge, errorpages, gate, headers, language
@@ -43,13 +43,14 @@ def create(
     proof: gate.Proof | None = None,
     max_body_bytes: int = 64 * KIB,
 ) -> Flask:
-    """An application with the common doors and looks, and `/healthz`.
+    """An application with the common doors and looks, the database bound, and `/healthz`.
 
     `title` names the site in its band. `guard` runs before every view that is not `public`: it returns None
     to let the request in, or the response to give instead. Without a guard only public views answer.
     `proof` is for a site that has a better one than a cookie; it then sets no cookies at all. Otherwise every
     POST needs Flask-WTF's CSRF token. Raises `SecretMissing`.
     """
+    db.connect(config)
     app = _Application(import_name, static_folder=None)
     site = describe(zone, config, title, languages)
     app.extensions["karamail.site"] = site
@@ -72,6 +73,8 @@ def create(
     gate.install(app, guard=guard, proof=proof)
     headers.install(app)
     errorpages.install(app)
+
+    app.teardown_appcontext(lambda _: db.close())
 
     @app.get("/healthz")
     @gate.public

@@ -53,6 +53,11 @@ class _Babel(Babel):
     domain_instance = _Catalogues()
 
 
+def later(text: str) -> str:
+    """Marks a text that is translated where it is shown, not where it is written."""
+    return text
+
+
 def install(app: Flask, timezone: str, *, cookie: bool) -> None:
     """Gives the application its languages; without `cookie` the choice travels in the addresses."""
     site: Site = app.extensions["karamail.site"]
