@@ -27,4 +27,5 @@ def text(ward: Ward, school: School, broadcast: Broadcast) -> str:
     ]
     if ward.inquiry:
         footer.append(f"お問い合わせ: {ward.inquiry}")
-    return broadcast.body.strip("\n") + "\n\n" + "\n".join(footer) + "\n"
+    body: str = broadcast.body
+    return body.strip("\n") + "\n\n" + "\n".join(footer) + "\n"

@@ -14,10 +14,10 @@ Owns claims with leases, results, retry, expiry and the counts. Semantics, state
 Refuses to know SMTP: an `Outcome` is all it hears. Fails with `DatabaseUnavailable`; then nothing changed.
 """
 
-from appliance.delivery.claim import Claimed, claim, extend, release, sites_waiting, take_over
+from appliance.delivery.claim import Claimed, claim, extend, release, release_worker, sites_waiting, take_over
 from appliance.delivery.journal import Journal, Replay
 from appliance.delivery.outcome import Kind, Outcome, Reason
-from appliance.delivery.settle import Result, bounced, expire, finish_broadcasts, settle
+from appliance.delivery.settle import Result, bounced, expire, finish_broadcasts, halted, settle
 from appliance.delivery.status import Progress, progress
 
 __all__ = [
@@ -34,8 +34,10 @@ __all__ = [
     "expire",
     "extend",
     "finish_broadcasts",
+    "halted",
     "progress",
     "release",
+    "release_worker",
     "settle",
     "sites_waiting",
     "take_over",

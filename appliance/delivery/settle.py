@@ -8,7 +8,7 @@ comes again.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from peewee import fn
@@ -21,6 +21,7 @@ from appliance.models.fields import micros
 from appliance.states import DELIVERY_OPEN, BroadcastState, DeliveryState, sources
 
 _CHUNK = 500
+_REMEMBERED = timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,3 +161,22 @@ def finish_broadcasts(now: datetime) -> int:
             .where(Broadcast.state == BroadcastState.SENDING, ~fn.EXISTS(still_open))
             .execute()
         )
+
+
+def halted(now: datetime) -> set[int]:
+    """Broadcasts that were stopped within the last hours; what of them came back to the queue ends here."""
+    with db.guarded():
+        stopped = {
+            row[0]
+            for row in Broadcast.select(Broadcast.id)
+            .where(Broadcast.state == BroadcastState.STOPPED, Broadcast.finished_at > now - _REMEMBERED)
+            .tuples()
+        }
+        waiting = Delivery.broadcast.in_(list(stopped)) & Delivery.state.in_(
+            sources(DeliveryState.SUPPRESSED)
+        )
+        if not stopped or not Delivery.select(Delivery.id).where(waiting).exists():
+            return stopped
+    with db.transaction():
+        Delivery.update(state=DeliveryState.SUPPRESSED, settled_at=now).where(waiting).execute()
+    return stopped

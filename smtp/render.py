@@ -1,0 +1,138 @@
+"""From a claimed delivery to the bytes that are sent: headers, body, signature.
+
+Owns the form of our mail (RFC 5322, MIME, UTF-8 in base64 always) and the return path it leaves under. All
+recipients of a broadcast share one body and most headers, so that what is individual costs a few hashes and
+one RSA signature. Refuses to know connections. `prepare` reads what the letters need from the database and
+may block; `message` never does. Fails with `KeyRefused` and `AddressInvalid` for one delivery at a time.
+"""
+
+import base64
+from collections import OrderedDict
+from collections.abc import Iterable
+from datetime import datetime
+from email.header import Header
+from email.utils import format_datetime
+
+from appliance import clock, token
+from appliance.address import Address
+from appliance.broadcast import wording
+from appliance.config import Config
+from appliance.delivery import Claimed
+from appliance.delivery.letters import LetterKind
+from appliance.keys import Keyring
+from appliance.keystore import WARD
+from appliance.models import Broadcast, School
+from appliance.registration.request import link_token
+from smtp import letters, return_path
+from smtp.dkim import Signer, Template
+from smtp.terms import Message
+
+_TEMPLATES_MAX = 64
+
+
+class Renderer:
+    """One per worker process."""
+
+    def __init__(self, config: Config, keyring: Keyring) -> None:
+        self._config = config
+        self._keyring = keyring
+        mail = config.mail
+        self._domain = mail.from_address.partition("@")[2]
+        self._signer = Signer(self._domain, mail.dkim_selector, keyring.pem("dkim.pem"))
+        self._return_key = keyring.secret("return-path.key")
+        self._bounce = mail.bounce_domain.encode()
+        self._schools: dict[int, School] = {}
+        self._broadcasts: OrderedDict[int, Template] = OrderedDict()
+
+    def prepare(self, claims: Iterable[Claimed]) -> None:
+        """Reads the broadcasts and schools of these claims that are not at hand yet. Blocks."""
+        for claimed in claims:
+            if claimed.school_id != WARD and claimed.school_id not in self._schools:
+                self._schools[claimed.school_id] = School.get_by_id(claimed.school_id)
+            if claimed.broadcast_id is not None and claimed.broadcast_id not in self._broadcasts:
+                self._broadcasts[claimed.broadcast_id] = self._broadcast(claimed.broadcast_id)
+                if len(self._broadcasts) > _TEMPLATES_MAX:
+                    self._broadcasts.popitem(last=False)
+
+    def _broadcast(self, broadcast_id: int) -> Template:
+        broadcast = Broadcast.get_by_id(broadcast_id)
+        school = self._schools.get(broadcast.school_id) or broadcast.school
+        started: datetime = broadcast.started_at or clock.now()
+        return self._signer.template(
+            [
+                *self._from(school),
+                (b"Subject", _words(wording.subject_line(school, broadcast))),
+                (b"Date", format_datetime(started).encode()),
+                (b"Auto-Submitted", b"auto-generated"),
+                (b"List-Id", b"<school-%d.%s>" % (school.id, self._domain.encode())),
+                *_MIME,
+            ],
+            _body(wording.text(self._config.ward, school, broadcast)),
+        )
+
+    def message(self, claimed: Claimed, address: Address) -> Message:
+        """The signed message of one delivery. `prepare` has seen the claim before."""
+        local = return_path.mint(self._return_key, claimed.id).encode()
+        if claimed.broadcast_id is not None:
+            template = self._broadcasts[claimed.broadcast_id]
+        else:
+            template = self._letter(claimed)
+        # The Message-ID is stable over retries, so that a receiver can tell a double.
+        content = template.sign(
+            [
+                (b"Message-ID", b"<%s@%s>" % (local, self._domain.encode())),
+                (b"To", b"<%s>" % address.wire(quoted=True).encode()),
+            ]
+        )
+        return Message(claimed.id, b"%s@%s" % (local, self._bounce), address.wire().encode(), content)
+
+    def _letter(self, claimed: Claimed) -> Template:
+        school = self._schools.get(claimed.school_id)
+        ward = self._config.ward
+        url = ""
+        if claimed.kind == LetterKind.REPLY and claimed.registration_id is not None:
+            link = token.write(link_token(self._keyring, claimed.registration_id))
+            url = f"{self._config.guardian.origin}/r/{link}"
+        subject, text = letters.write(
+            LetterKind(claimed.kind),
+            school=school.name if school else ward.name,
+            school_en=school.name_en if school else ward.name_en,
+            ward=ward.name,
+            ward_en=ward.name_en,
+            url=url,
+            hours=str(self._config.registration.token_hours),
+            inquiry=f"お問い合わせ / Questions: {ward.inquiry}" if ward.inquiry else "",
+        )
+        return self._signer.template(
+            [
+                *self._from(school),
+                (b"Subject", _words(subject)),
+                (b"Date", format_datetime(claimed.created_at).encode()),
+                (
+                    b"Auto-Submitted",
+                    b"auto-replied" if claimed.kind != LetterKind.NEWCOMER else b"auto-generated",
+                ),
+                *_MIME,
+            ],
+            _body(text),
+        )
+
+    def _from(self, school: School | None) -> list[tuple[bytes, bytes]]:
+        name = school.name if school else self._config.ward.name
+        return [(b"From", b"%s <%s>" % (_words(name), self._config.mail.from_address.encode()))]
+
+
+_MIME = (
+    (b"MIME-Version", b"1.0"),
+    (b"Content-Type", b"text/plain; charset=utf-8"),
+    (b"Content-Transfer-Encoding", b"base64"),
+)
+
+
+def _words(text: str) -> bytes:
+    """RFC 2047, folded; safe against line breaks because encoded words hold none."""
+    return Header(text, "utf-8", maxlinelen=72).encode(linesep="\r\n").encode("ascii")
+
+
+def _body(text: str) -> bytes:
+    return base64.encodebytes(text.replace("\n", "\r\n").encode()).replace(b"\n", b"\r\n")
