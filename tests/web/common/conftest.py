@@ -1,0 +1,87 @@
+"""A small site of our own, once by https as on a node and once by http as in the demo."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask, session
+
+from appliance import config as configuration
+from appliance import keys
+from appliance.config import Config, Zone
+from appliance.errors import DatabaseUnavailable, NotAllowed, NotYours, WrongState
+from tests.support.settings import write_settings
+from web.common import cookies, create, public
+
+NODE = {"demo = true": "demo = false", "http://": "https://", "allow_private_targets = true": ""}
+
+
+@pytest.fixture
+def demo_config(tmp_path: Path) -> Config:
+    return _config(tmp_path / "demo", {})
+
+
+@pytest.fixture
+def node_config(tmp_path: Path) -> Config:
+    return _config(tmp_path / "node", NODE)
+
+
+def _config(folder: Path, changes: dict[str, str]) -> Config:
+    path = write_settings(folder, f"sqlite:///{folder}/karamail.db")
+    text = path.read_text(encoding="utf-8")
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    path.write_text(text, encoding="utf-8")
+    keys.create_secrets(folder / "secrets")
+    return configuration.load(path)
+
+
+@pytest.fixture
+def small_site() -> Callable[..., Flask]:
+    return _small_site
+
+
+def _small_site(config: Config, zone: Zone = Zone.ADMIN, **options: object) -> Flask:
+    """Pages: / (public), /act (public POST), /inner (guarded), /fail/<how>."""
+    app = create(zone, config, "web.common", title="管理者サイト", **options)  # type: ignore[arg-type]
+    faults = {
+        "notyours": NotYours("broadcast 7"),
+        "notallowed": NotAllowed("role"),
+        "wrongstate": WrongState("sent"),
+        "away": DatabaseUnavailable("gone"),
+        "boom": ValueError("taro@docomo.ne.jp"),
+    }
+
+    @app.get("/")
+    @public
+    def home() -> str:
+        session["seen"] = "yes"
+        return app.jinja_env.globals["csrf_token"]()  # type: ignore[operator,no-any-return]
+
+    @app.post("/act")
+    @public
+    def act() -> str:
+        return "acted"
+
+    @app.get("/inner")
+    def inner() -> str:
+        return "inner"
+
+    @app.get("/login")
+    @public
+    def login() -> object:
+        response = app.make_response("in")
+        cookies.give(response, "opaque")
+        return response
+
+    @app.get("/whoami")
+    @public
+    def whoami() -> str:
+        return cookies.read() or "nobody"
+
+    @app.get("/fail/<how>")
+    @public
+    def fail(how: str) -> str:
+        raise faults[how]
+
+    return app
