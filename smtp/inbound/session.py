@@ -208,9 +208,11 @@ class Session(SMTP):
         return True
 
     def abandon(self) -> None:
-        """Closes at once, whatever is under way."""
-        if self.transport is not None:
-            cast(asyncio.Transport, self.transport).abort()
+        """Closes at once, whatever is under way; in a TLS handshake asyncio would not even tell us."""
+        lowest = self._original_transport or self.transport
+        if lowest is not None:
+            cast(asyncio.Transport, lowest).abort()
+        self.connection_lost(None)
 
     def drain(self) -> None:
         """The worker is stopping: an idle session ends, one with a mail under way ends after it."""
@@ -230,8 +232,10 @@ class Session(SMTP):
                     break
                 await self._obey(line)
                 await self._writer.drain()
-        except (ConnectionError, TLSSetupException):
+        except ConnectionError:
             pass
+        except TLSSetupException:
+            self.abandon()
         finally:
             self._flush()
             if not self._ended:
@@ -248,8 +252,10 @@ class Session(SMTP):
             return
         try:
             answer = complaint or await self._answer_to(verb, argument)
-        except (asyncio.IncompleteReadError, ConnectionError, TLSSetupException):
+        except asyncio.IncompleteReadError:
             raise ConnectionResetError from None
+        except (ConnectionError, TLSSetupException):
+            raise
         except BodyTooLong:
             self.end(replies.FLOODED)
             return
