@@ -49,14 +49,19 @@ class Ward:
         return token.write(link_token(keyring, made.registration_id))
 
 
-@pytest.fixture
-def ward(database: Config) -> Ward:
-    keystore.publish_zone_keys(database.secrets_dir)
+def furnish(config: Config) -> Ward:
+    """Puts the ward into the connected database."""
+    keystore.publish_zone_keys(config.secrets_dir)
     school = schools.add_school("elementary", "みどり第一小学校", "Midori Daiichi Elementary School")
     classes = schools.add_classes(school, [("1年", "1組"), ("1年", "2組"), ("2年", "1組")])
     other = schools.add_school("kindergarten", "わかば幼稚園", "Wakaba Kindergarten")
     other_classes = schools.add_classes(other, [("年長", "ゆり組")])
-    return Ward(database, school, classes, other, other_classes)
+    return Ward(config, school, classes, other, other_classes)
+
+
+@pytest.fixture
+def ward(database: Config) -> Ward:
+    return furnish(database)
 
 
 @pytest.fixture
