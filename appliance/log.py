@@ -153,3 +153,8 @@ def web_request(endpoint: str, method: str, status: int, ms: int) -> None:
 def web_refused(reason: str) -> None:
     """A request that no view saw: host, foreign_page, form_proof."""
     _line("web.refused", reason=reason)
+
+
+def site_unreachable(site: str, deferred: int, reason: str) -> None:
+    """No host of the site let us in; what waited for it comes back later."""
+    _line("relay.unreachable", site=site, deferred=deferred, reason=reason)

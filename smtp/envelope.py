@@ -17,8 +17,9 @@ DOT = b".\r\n"
 
 _PATH_OCTETS = 320  # generous: RFC 5321 4.5.3.1 allows 256 with the brackets
 # Printable ASCII; blanks and brackets only inside a quoted local part.
-_PATH = re.compile(rb'(?:"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*"|[\x21\x23-\x3b\x3d\x3f\x41-\x5b\x5d-\x7e]+)'
-                   rb"@[A-Za-z0-9._-]{1,253}")  # fmt: skip
+_QUOTED = rb'"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*"'
+_BARE = rb"[\x21\x23-\x3b\x3d\x3f\x41-\x5b\x5d-\x7e]+"
+_PATH = re.compile(rb"(?:%b|%b)@[A-Za-z0-9._-]{1,253}" % (_QUOTED, _BARE))
 
 
 def why_unsendable(message: Message) -> Reason | None:

@@ -56,8 +56,9 @@ class Exchange:
         return len(self._waiting)
 
     @property
-    def in_flight(self) -> int:
-        return len(self._in_flight)
+    def waiting_urgent(self) -> int:
+        """How many of the waiting ones are urgent."""
+        return sum(1 for lane, *_ in self._waiting if lane == 0)
 
     def add(self, claimed: Claimed, address: Address) -> None:
         heapq.heappush(self._waiting, (claimed.lane, claimed.id, claimed, address))

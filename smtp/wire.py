@@ -13,7 +13,6 @@ from typing import Protocol, cast
 from smtp.reply import Reply, ReplyMalformed, ReplyParser
 from smtp.verdict import Loss
 
-
 _TLS_SHUTDOWN_S = 2.0  # for the peer's close_notify, in the background
 
 
@@ -86,7 +85,7 @@ class Wire(asyncio.Protocol):
     async def start_tls(self, context: ssl.SSLContext, hostname: str, timeout_s: float) -> None:
         """The handshake, right after the 220 to STARTTLS. Raises `Lost`.
 
-        Bytes that came with the 220 in the clear are an injection (CVE-2021-38371 and kin): the connection goes.
+        Bytes that came with the 220 in the clear are an injection (as CVE-2021-38371): the connection goes.
         """
         if not self._replies.is_empty:
             self.drop(Loss.PROTOCOL)

@@ -7,6 +7,7 @@ workers lets in twice as much. "May I?" is answered with the reply that says no,
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from appliance.config.schema import Mail
@@ -40,6 +41,7 @@ class Limits:
         )
 
 
+@lru_cache(maxsize=4096)
 def network_of(host: str, *, ipv4_bits: int = 24, ipv6_bits: int = 48) -> str:
     """The network that a peer is counted under: its IPv4 /24 or IPv6 /48.
 

@@ -5,7 +5,7 @@ is made up elsewhere: what a peer hears is in this table, so no fault and no add
 Greeting, EHLO and 354 carry no enhanced code, as RFC 2034 section 4 wants. Cannot fail.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +16,11 @@ class Reply:
     enhanced: str
     text: str
 
-    @property
-    def wire(self) -> bytes:
-        return f"{self.code} {self.enhanced}{' ' if self.enhanced else ''}{self.text}\r\n".encode("ascii")
+    wire: bytes = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        words = filter(None, (str(self.code), self.enhanced, self.text))
+        object.__setattr__(self, "wire", " ".join(words).encode("ascii") + b"\r\n")
 
     @property
     def is_protest(self) -> bool:
