@@ -122,7 +122,7 @@ def test_what_is_missing_is_said_where_it_is_missing(page: Page, ward: Ward) -> 
     page.goto(f"/r/{link}/class")
     page.get_by_role("button", name="次へ").click()
     judge(page, "6-class-missing")
-    expect(page).to_have_title("エラー: 学年と組 – 学校メールの登録")
+    expect(page).to_have_title("エラー： 学年と組 – 学校メールの登録")
     page.get_by_role("link", name="学年と組を選んでください。").click()
     page.keyboard.press("Space")
     page.get_by_role("button", name="次へ").click()

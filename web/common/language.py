@@ -22,8 +22,8 @@ from web.common.site import Site, current_site
 SOURCE = "ja"
 LANGUAGES = {"ja": "日本語", "en": "English"}
 FOLDER = Path(__file__).parent.parent / "translations"
-_MOMENT = {"ja": "M月d日(E) H:mm", "en": "d MMM (EEE) H:mm"}
-_DAY = {"ja": "y年M月d日(E)", "en": "EEE d MMM y"}
+_MOMENT = {"ja": "M月d日（E）H:mm", "en": "d MMM (EEE) H:mm"}
+_DAY = {"ja": "y年M月d日（E）", "en": "EEE d MMM y"}
 
 
 @cache
@@ -111,12 +111,12 @@ def _address_in(language: str) -> str:
 
 
 def moment(at: datetime) -> str:
-    """An aware time, in the ward's time zone: 11月24日(火) 6:05."""
+    """An aware time, in the ward's time zone: 11月24日（火）6:05."""
     return format_datetime(at, _MOMENT.get(current_language(), "medium"))
 
 
 def day(at: date) -> str:
-    """A day: 2026年11月24日(火)."""
+    """A day: 2026年11月24日（火）."""
     return format_date(at, _DAY.get(current_language(), "medium"))
 
 

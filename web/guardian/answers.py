@@ -84,4 +84,4 @@ def sentence(refused: NameInvalid, names_max: int) -> str:
         return _("名前は%(count)s文字までです。短くしてください。", count=names_max)
     if refused.reason == "control":
         return _("目に見えない文字が入っていたので、取りのぞきました。名前を確かめてください。")
-    return _("名前に使えない文字があります(@ / < > など)。名前だけを書いてください。")
+    return _("名前に使えない文字があります（@ / < > など）。名前だけを書いてください。")

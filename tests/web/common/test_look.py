@@ -139,4 +139,4 @@ def test_numbers_and_times_are_written_as_their_reader_writes_them(
 
     text = "{{ 43000|count }} {{ at|moment }} {{ at|day }}"
     at = datetime(2026, 11, 23, 21, 5, tzinfo=UTC)
-    assert shown(small_site(demo_config), text, at=at) == "43,000 11月24日(火) 6:05 2026年11月24日(火)"
+    assert shown(small_site(demo_config), text, at=at) == "43,000 11月24日（火）6:05 2026年11月24日（火）"

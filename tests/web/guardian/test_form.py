@@ -195,7 +195,7 @@ def test_a_name_that_cannot_be_taken_comes_back_with_what_to_do(
         assert sentence in page.text
         assert 'href="#child_name"' in page.text
         assert 'value="山田 太郎"' in page.text  # the other name is not lost
-        assert "<title>エラー:" in page.text
+        assert "<title>エラー：" in page.text
         assert "<script>alert" not in page.text
     assert Child.select().count() == 0
 
