@@ -1,0 +1,136 @@
+"""Login, logout and the guard: who is behind a request.
+
+Owns the session cookie's use and the way back: whoever was sent to the login page returns to the page that
+was left, and a text that was posted after the session had ended is carried through the login, not lost.
+Refuses to know passwords (`appliance.account` does) and to say which of id and password was wrong. Fails
+towards the login page.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, current_app, g, make_response, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from werkzeug.exceptions import HTTPException
+
+from appliance import account, clock
+from appliance.errors import LoginRefused
+from web.common import cookies, page, public
+from web.common.gate import is_public
+from web.staff.desk import actor, desk
+
+View = TypeVar("View", bound=Callable[..., object])
+pages = Blueprint("session", __name__)
+
+HELD = "held."
+"""Prefix of the login form's fields that carry what was posted without a session."""
+_TOKEN_LENGTH = 64
+
+
+def resumable(view: View) -> View:
+    """Marks a view whose posted fields a login in between must not lose: the text that somebody wrote."""
+    view.karamail_resumable = True  # type: ignore[attr-defined]
+    return view
+
+
+def guard() -> ResponseReturnValue | None:
+    """Lets a request in that has a living session of this site; sends every other one to the login."""
+    token = cookies.read() or ""
+    found = None
+    if len(token) == _TOKEN_LENGTH:
+        found = account.resolve(
+            desk().config, desk().zone, token, network=request.remote_addr or "", now=clock.now()
+        )
+    if found is not None:
+        g.actor = found
+        return None
+    if request.method == "GET":
+        return redirect(url_for("session.login", next=request.full_path.rstrip("?")), 303)
+    view = current_app.view_functions[request.endpoint or ""]
+    held = request.form.to_dict() if getattr(view, "karamail_resumable", False) else {}
+    held.pop("csrf_token", None)
+    return page(
+        "staff/login.html", status=401, ended=True, next=_way_back(request.path), held=held, login_id=""
+    )
+
+
+@pages.get("/login")
+@public
+def login() -> ResponseReturnValue:
+    """The form."""
+    way_back = _way_back(request.args.get("next", ""))
+    return page(
+        "staff/login.html", next=way_back, ended=bool(way_back and cookies.read()), held={}, login_id=""
+    )
+
+
+@pages.post("/login")
+@public
+def enter() -> ResponseReturnValue:
+    """Checks id and password; all refusals read the same, but the one that asks to wait."""
+    login_id, password = request.form.get("login_id", ""), request.form.get("password", "")
+    way_back = _way_back(request.form.get("next", ""))
+    held = _held()
+    try:
+        token, who = account.login(
+            desk().config,
+            desk().zone,
+            login_id[:200],
+            password[:400],
+            network=request.remote_addr or "",
+            now=clock.now(),
+        )
+    except LoginRefused as refused:
+        wait = -(-refused.wait_s // 60)
+        words = _("IDまたはパスワードが違います。確かめて、もう一度入力してください。")
+        if wait:
+            words = _(
+                "間違いが続いたため、%(minutes)s分ほど待ってから、もう一度入力してください。", minutes=wait
+            )
+        return page(
+            "staff/login.html",
+            errors={"login_id": words},
+            status=429 if wait else 422,
+            next=way_back,
+            held=held,
+            ended=False,
+            login_id=login_id[:200],
+        )
+    session.clear()  # a fresh proof for the forms of the new session
+    if held and way_back:
+        g.actor = who
+        response = make_response(page("staff/resume.html", address=way_back, held=held))
+    else:
+        response = make_response(redirect(way_back or url_for("home.home"), 303))
+    cookies.give(response, token)
+    return response
+
+
+@pages.post("/logout")
+def logout() -> Response:
+    """Ends the session here and on the server."""
+    account.logout(actor(), clock.now())
+    session.clear()
+    response = make_response(redirect(url_for("session.login"), 303))
+    cookies.drop(response)
+    return response
+
+
+def _held() -> dict[str, str]:
+    return {key.removeprefix(HELD): value for key, value in request.form.items() if key.startswith(HELD)}
+
+
+def _way_back(address: str) -> str:
+    """The address if it is one of this site's own pages, else nothing: no login leads elsewhere."""
+    parts = urlsplit(address) if address.isprintable() and "\\" not in address else None
+    if parts is None or parts.scheme or parts.netloc or not parts.path.startswith("/"):
+        return ""
+    try:
+        endpoint, _values = current_app.create_url_adapter(request).match(parts.path, method="GET")  # type: ignore[union-attr]
+    except HTTPException:
+        return ""
+    if is_public(current_app, endpoint):
+        return ""
+    return parts.path + (f"?{parts.query}" if parts.query else "")

@@ -1,0 +1,116 @@
+"""How far a broadcast is, and stopping it.
+
+Owns the status page: counts by state and by carrier, counted anew each time; a fragment that refreshes
+itself where there is JavaScript, and a link that does it where there is none. Refuses the word "delivered":
+受理 is what the receiving side said, nothing more. Fails into 404 for a broadcast of another school.
+"""
+
+from flask import Blueprint, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from appliance import access, broadcast, clock, delivery
+from appliance.audience import Audience, echo
+from appliance.delivery import Progress
+from appliance.errors import WrongState
+from appliance.models import Broadcast
+from appliance.states import BroadcastState, DeliveryState
+from web.common import page
+from web.common.language import count
+from web.staff.check import may_act
+from web.staff.compose import next_step
+from web.staff.desk import actor
+from web.staff.words import CARRIERS, DELIVERY_STATES
+
+pages = Blueprint("status", __name__)
+_S, _D = BroadcastState, DeliveryState
+
+SHOWN = (
+    _D.ACCEPTED, _D.SENDING, _D.QUEUED, _D.DEFERRED, _D.FAILED, _D.BOUNCED, _D.EXPIRED, _D.SUPPRESSED,
+)  # fmt: skip
+_COLOURS = {_D.BOUNCED: "failed", _D.SUPPRESSED: "expired"}
+_ALWAYS = frozenset({_D.ACCEPTED, _D.QUEUED, _D.DEFERRED, _D.FAILED})
+_FAILED = (_D.FAILED, _D.BOUNCED, _D.EXPIRED)
+_WAITING = (_D.QUEUED, _D.SENDING)
+
+
+@pages.get("/broadcasts/<int:broadcast_id>")
+def status(broadcast_id: int) -> ResponseReturnValue:
+    """The page of one broadcast in whatever state it is."""
+    found = access.broadcast(actor(), broadcast_id)
+    if found.state == _S.DRAFT and may_act(actor(), found):
+        return redirect(next_step(found), 303)
+    if found.state == _S.SUBMITTED and may_act(actor(), found):
+        return redirect(url_for("check.check", broadcast_id=found.id), 303)
+    going = found.started_at is not None
+    return page(
+        "staff/status.html" if going else "staff/undecided.html",
+        broadcast=found,
+        audience=echo(found.school_id, Audience.read(found.audience)),
+        may_write=access.may_write(actor(), found.school_id) is None,
+        may_stop=found.state == _S.SENDING and access.may_send(actor(), found.school) is None,
+        **(_progress(found) if going else {}),
+    )
+
+
+@pages.get("/broadcasts/<int:broadcast_id>/progress")
+def fragment(broadcast_id: int) -> ResponseReturnValue:
+    """The changing part of the page alone."""
+    found = access.broadcast(actor(), broadcast_id)
+    if found.started_at is None:
+        return redirect(url_for(".status", broadcast_id=found.id), 303)
+    return page("staff/progress.html", broadcast=found, **_progress(found))
+
+
+@pages.route("/broadcasts/<int:broadcast_id>/stop", methods=["GET", "POST"])
+def stop(broadcast_id: int) -> ResponseReturnValue:
+    """Asks once, with the numbers; then stops what has not gone yet."""
+    found = access.broadcast(actor(), broadcast_id)
+    if request.method == "POST":
+        try:
+            broadcast.stop(actor(), found, clock.now())
+        except WrongState:
+            pass  # it was already over: the status page says so
+        return redirect(url_for(".status", broadcast_id=found.id), 303)
+    if found.state != _S.SENDING:
+        return redirect(url_for(".status", broadcast_id=found.id), 303)
+    return page("staff/stop.html", broadcast=found, **_progress(found))
+
+
+def _progress(found: Broadcast) -> dict[str, object]:
+    """What the templates need: parts of the bar, rows by carrier, times."""
+    progress = delivery.progress(found.id)
+    shown = [state for state in SHOWN if state in _ALWAYS or progress.by_state[state]]
+    return {
+        "total": progress.total,
+        "accepted": progress.by_state[_D.ACCEPTED],
+        "waiting": sum(progress.by_state[state] for state in _WAITING),
+        "retry": progress.by_state[_D.DEFERRED],
+        "failed": sum(progress.by_state[state] for state in _FAILED),
+        "suppressed": progress.by_state[_D.SUPPRESSED],
+        "uncertain": progress.uncertain,
+        "going_on": progress.still_open > 0 or found.state == _S.SENDING,
+        "parts": [
+            (_COLOURS.get(state, state.value), _(DELIVERY_STATES[state]), progress.by_state[state])
+            for state in shown
+        ],
+        "rows": _carriers(progress),
+        "until": found.finished_at or clock.now(),
+        "now": clock.now(),
+    }
+
+
+def _carriers(progress: Progress) -> list[tuple[str, ...]]:
+    """A row per carrier, the largest first."""
+    rows = []
+    for carrier, counts in sorted(progress.by_carrier.items(), key=lambda item: -sum(item[1].values())):
+        numbers = (
+            counts[_D.ACCEPTED],
+            sum(counts[state] for state in _WAITING),
+            counts[_D.DEFERRED],
+            sum(counts[state] for state in _FAILED),
+            counts[_D.SUPPRESSED],
+            sum(counts.values()),
+        )
+        rows.append((_(CARRIERS[carrier]), *(count(number) for number in numbers)))
+    return rows

@@ -1,0 +1,121 @@
+"""The words of the staff pages for what the domain names in English.
+
+Owns the Japanese of states, roles, categories, carriers and refusals, as template filters. Refuses layout. A
+value without a word shows as it is, so that a new state is ugly rather than an error.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from flask_babel import gettext
+
+from appliance.actor import Role
+from appliance.address import Carrier
+from appliance.broadcast import FindingKind
+from appliance.states import BroadcastState, DeliveryState
+from web.common.language import later
+
+BROADCAST_STATES = {
+    BroadcastState.DRAFT: later("下書き"),
+    BroadcastState.SUBMITTED: later("承認待ち"),
+    BroadcastState.APPROVED: later("承認済み"),
+    BroadcastState.SCHEDULED: later("予約"),
+    BroadcastState.SENDING: later("配信中"),
+    BroadcastState.FINISHED: later("配信完了"),
+    BroadcastState.STOPPED: later("停止"),
+    BroadcastState.REFUSED: later("差戻し"),
+    BroadcastState.EXPIRED: later("期限切れ"),
+}
+_STATE_KINDS = {
+    BroadcastState.SUBMITTED: "warning",
+    BroadcastState.SENDING: "active",
+    BroadcastState.FINISHED: "done",
+    BroadcastState.STOPPED: "error",
+    BroadcastState.REFUSED: "error",
+}
+DELIVERY_STATES = {
+    DeliveryState.ACCEPTED: later("受理"),
+    DeliveryState.SENDING: later("送信中"),
+    DeliveryState.QUEUED: later("待ち"),
+    DeliveryState.DEFERRED: later("再送待ち"),
+    DeliveryState.FAILED: later("失敗"),
+    DeliveryState.BOUNCED: later("不達"),
+    DeliveryState.EXPIRED: later("期限切れ"),
+    DeliveryState.SUPPRESSED: later("停止"),
+}
+CATEGORIES = {
+    "crime": (later("防犯"), later("不審者など")),
+    "disaster": (later("防災"), later("地震、台風、大雨など")),
+    "incident": (later("事件・事故"), later("通学路、施設など")),
+    "event": (later("行事"), later("実施、中止、延期")),
+    "other": (later("その他の急ぎの連絡"), later("下校時刻の変更、臨時休業など")),
+}
+ROLES = {
+    Role.WARD_OFFICER: later("区担当者"),
+    Role.PRINCIPAL: later("園長・校長"),
+    Role.STAFF: later("教職員"),
+    Role.OPERATOR: later("受託事業者"),
+    Role.AUDITOR: later("監査"),
+}
+CARRIERS = {
+    Carrier.DOCOMO: "docomo",
+    Carrier.AU: "au / UQ mobile",
+    Carrier.SOFTBANK: "SoftBank / Y!mobile",
+    Carrier.YAHOO_JP: "Yahoo!メール",
+    Carrier.GOOGLE: "Gmail",
+    Carrier.APPLE: "iCloud",
+    Carrier.MICROSOFT: "Outlook / Hotmail",
+    Carrier.OTHER: later("その他"),
+}
+KINDS = {
+    "kindergarten": later("幼稚園"),
+    "elementary": later("小学校"),
+    "junior_high": later("中学校"),
+    "special_needs": later("特別支援学校"),
+}
+FINDINGS = {
+    FindingKind.PHONE: later("電話番号のような数字"),
+    FindingKind.MAIL_ADDRESS: later("メールアドレス"),
+    FindingKind.NAME: later("登録されている児童等の氏名"),
+}
+REFUSALS = {
+    "principal_decides": later(
+        "送るかどうかは、園長・校長が決めます。この学校では、教職員は申請までできます。"
+    ),
+    "not_with_this_role": later("この操作は、その学校の園長・校長または教職員が行います。"),
+    "not_from_this_site": later("登録者の情報は、学校の端末から管理者サイトで扱います。"),
+}
+
+
+def _lookup(table: Mapping[str, str]) -> Callable[[str], str]:
+    return lambda value: gettext(table[value]) if value in table else str(value)
+
+
+def _state_kind(state: str) -> str:
+    return _STATE_KINDS.get(BroadcastState(state), "")
+
+
+def _category(value: str) -> str:
+    return gettext(CATEGORIES[value][0]) if value in CATEGORIES else value
+
+
+def elapsed(began: datetime, ended: datetime) -> str:
+    """The time between two moments: 45秒, 3分05秒, 2時間10分."""
+    seconds = max(0, int((ended - began).total_seconds()))
+    if seconds < 60:
+        return gettext("%(s)s秒", s=seconds)
+    if seconds < 3600:
+        return gettext("%(m)s分%(s)s秒", m=seconds // 60, s=f"{seconds % 60:02}")
+    return gettext("%(h)s時間%(m)s分", h=seconds // 3600, m=f"{seconds % 3600 // 60:02}")
+
+
+FILTERS: dict[str, Callable[..., str]] = {
+    "broadcast_state": _lookup(BROADCAST_STATES),
+    "state_kind": _state_kind,
+    "elapsed": elapsed,
+    "category": _category,
+    "role": _lookup(ROLES),
+    "carrier": _lookup(CARRIERS),
+    "school_kind": _lookup(KINDS),
+    "finding": _lookup(FINDINGS),
+}
