@@ -104,6 +104,21 @@ def test_a_stalled_mail_is_cut(stage: Stage, run: Run) -> None:
     run(dialog())
 
 
+def test_a_handshake_that_stalls_does_not_keep_its_place(tls_stage: Stage, run: Run) -> None:
+    tls_stage.limits = replace(tls_stage.limits, idle_s=0.3)
+
+    async def dialog() -> None:
+        peer = await Peer.dial(await tls_stage.open())
+        await peer.greet()
+        assert await peer.ask("STARTTLS") == "220 2.0.0 Ready to start TLS"
+        assert tls_stage.inbound is not None
+        assert tls_stage.inbound.sessions == 1
+        await eventually(lambda: tls_stage.inbound.sessions == 0)
+        await tls_stage.close()
+
+    run(dialog())
+
+
 def test_ten_megabytes_are_refused_and_the_session_goes_on(stage: Stage, run: Run) -> None:
     async def dialog() -> None:
         peer = await Peer.dial(await stage.open())
