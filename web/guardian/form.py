@@ -23,7 +23,7 @@ from web.guardian.refusals import done_page
 pages = Blueprint("form", __name__, url_prefix="/r/<token>", template_folder="templates")
 
 
-@pages.get("")
+@pages.get("", strict_slashes=False)
 @public
 def purpose(token: str) -> ResponseReturnValue:
     """What the names are for, before any is asked for."""

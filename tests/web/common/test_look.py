@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from flask import Flask, render_template_string
 
 from appliance.config import Config
-from web.common import translations
+from tests.web.common.visitor import visit
+from web.common import public, translations
 from web.common.language import LANGUAGES, SOURCE, catalogue
 
 WEB = Path(translations.WEB)
@@ -90,6 +92,16 @@ def test_a_catalogue_can_be_read_without_compiling(language: str) -> None:
     assert catalogue(language).gettext("次へ") != "次へ"
 
 
+def test_a_language_once_chosen_stays_for_the_session(demo_config: Config, small_site: Small) -> None:
+    app = small_site(demo_config, languages=("ja", "en"))
+    app.add_url_rule("/page", "page", public(lambda: render_template_string('{% extends "base.html" %}')))
+    visitor = visit(app)
+    assert '<html lang="ja"' in visitor.get("/page").text
+    assert '<html lang="en"' in visitor.get("/page?lang=en").text
+    assert '<html lang="en"' in visitor.get("/page").text
+    assert '<html lang="en"' in visitor.get("/page?lang=tlh").text
+
+
 # --- macros
 
 
@@ -135,8 +147,6 @@ def test_a_bar_adds_up_and_an_empty_one_does_not_divide_by_zero(
 def test_numbers_and_times_are_written_as_their_reader_writes_them(
     demo_config: Config, small_site: Small
 ) -> None:
-    from datetime import UTC, datetime
-
     text = "{{ 43000|count }} {{ at|moment }} {{ at|day }}"
     at = datetime(2026, 11, 23, 21, 5, tzinfo=UTC)
     assert shown(small_site(demo_config), text, at=at) == "43,000 11月24日（火）6:05 2026年11月24日（火）"

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 
 from appliance.config import Config, Zone
 from tests.web.common.visitor import visit
@@ -136,8 +136,6 @@ def test_one_event_per_request_and_no_address_in_it(
 def test_a_proxy_in_front_is_believed_only_as_far_as_configured(
     demo_config: Config, small_site: Small
 ) -> None:
-    from flask import request
-
     for hops, expected in ((0, "127.0.0.1"), (1, "203.0.113.9")):
         site = demo_config.admin.model_copy(update={"proxy_hops": hops})
         app = small_site(demo_config.model_copy(update={"admin": site}))

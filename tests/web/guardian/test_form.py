@@ -136,6 +136,10 @@ def test_a_link_that_was_never_sent_or_is_cut_off_is_not_found(
     assert "途中で切れている" in page.text
 
 
+def test_a_slash_that_a_mail_program_adds_does_no_harm(client: FlaskClient, ward: Ward) -> None:
+    assert client.get(f"/r/{ward.invite()}/").status_code == 200
+
+
 def test_without_a_class_the_question_comes_again(client: FlaskClient, ward: Ward) -> None:
     page = client.get(f"/r/{ward.invite()}/names")
     assert page.status_code == 422
