@@ -11,7 +11,7 @@ code may stand alone on its line without the space, and lines may be longer than
 import re
 from dataclasses import dataclass
 
-LINE_OCTETS = 2048  # with CR LF
+LINE_OCTETS = 2048  # without CR LF
 REPLY_LINES = 128
 
 _LINE = re.compile(rb"([2-5][0-5][0-9])(?:([ -])([^\r\n\x00]*))?\Z")
@@ -46,9 +46,9 @@ class ReplyParser:
     """Cuts a stream of bytes into replies: `feed`, then `next` until it returns None."""
 
     def __init__(self) -> None:
-        self._pending = bytearray()
+        self._pending = b""
         self._at = 0  # where the unread part begins
-        self._scanned = 0  # no line end lies before it
+        self._scanned = 0  # no line end begins before it
         self._code = b""
         self._lines: list[bytes] = []
         self._remembered: dict[bytes, Reply] = {}
@@ -59,12 +59,10 @@ class ReplyParser:
         return self._at == len(self._pending) and not self._lines
 
     def feed(self, received: bytes) -> None:
-        """Appends what arrived."""
-        if self._at:
-            del self._pending[: self._at]
-            self._scanned -= self._at
-            self._at = 0
-        self._pending += received
+        """Appends what arrived. What is still unread stays short, so that copying it does not add up."""
+        self._pending = self._pending[self._at :] + received
+        self._scanned -= self._at
+        self._at = 0
 
     def next(self) -> Reply | None:
         """The next whole reply, or None while it is incomplete.
@@ -72,30 +70,19 @@ class ReplyParser:
         Raises `ReplyMalformed` on anything outside the grammar or past the limits.
         """
         while True:
-            line = self._next_line()
-            if line is None:
+            end = self._pending.find(b"\r\n", self._scanned)
+            if (end if end >= 0 else len(self._pending)) - self._at > LINE_OCTETS:
+                raise ReplyMalformed("line too long")
+            if end < 0:
+                self._scanned = max(self._at, len(self._pending) - 1)  # the last may be a CR
                 return None
-            known = self._remembered.get(line)
-            if known is not None and not self._lines:
-                return known
-            reply = self._take(line)
+            line = self._pending[self._at : end]
+            self._at = self._scanned = end + 2
+            reply = None if self._lines else self._remembered.get(line)
+            if reply is None:
+                reply = self._take(line)
             if reply is not None:
                 return reply
-
-    def _next_line(self) -> bytes | None:
-        end = self._pending.find(b"\n", self._scanned)
-        if end < 0:
-            self._scanned = len(self._pending)
-            if self._scanned - self._at > LINE_OCTETS:
-                raise ReplyMalformed("line too long")
-            return None
-        if end + 1 - self._at > LINE_OCTETS:
-            raise ReplyMalformed("line too long")
-        if end == self._at or self._pending[end - 1] != 0x0D:
-            raise ReplyMalformed("line feed without carriage return")
-        line = bytes(self._pending[self._at : end - 1])
-        self._at = self._scanned = end + 1
-        return line
 
     def _take(self, line: bytes) -> Reply | None:
         match = _LINE.match(line)
