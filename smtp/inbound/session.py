@@ -93,9 +93,7 @@ class Session(SMTP):
     # --- connection, as asyncio tells it
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if (
-            self._original_transport is not None
-        ):  # TLS is up: everything said before is forgotten (RFC 3207 4.2)
+        if self._original_transport is not None:  # TLS is up: all is forgotten (RFC 3207 4.2)
             self._greeted = False
             self._transaction.reset()
             super().connection_made(transport)
@@ -217,7 +215,7 @@ class Session(SMTP):
     def drain(self) -> None:
         """The worker is stopping: an idle session ends, one with a mail under way ends after it."""
         self._draining = True
-        if not self._transaction.begun:
+        if not (self._transaction.begun or self._allowance.committing):
             self.end(replies.SHUTTING_DOWN)
 
     # --- the command loop

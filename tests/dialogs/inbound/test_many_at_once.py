@@ -208,6 +208,24 @@ def test_a_stopping_worker_finishes_the_mail_in_hand(stage: Stage, run: Run) -> 
     run(dialog())
 
 
+def test_a_stopping_worker_answers_the_mail_that_is_being_committed(stage: Stage, run: Run) -> None:
+    stage.ledger.mood = "held"
+
+    async def dialog() -> None:
+        peer = await Peer.dial(await stage.open())
+        await announce(peer, "last@docomo.ne.jp")
+        await peer.send(b"Message-ID: <1@x.jp>\r\n\r\n.\r\n")
+        await eventually(lambda: stage.ledger.attempts == 1)
+        assert stage.inbound is not None
+        stopping = asyncio.create_task(stage.inbound.close(grace_s=10))
+        await asyncio.sleep(0)
+        stage.ledger.release.set()
+        assert await peer.rest() == ["250 2.0.0 Taken and kept", "421 4.3.2 Shutting down, try again soon"]
+        await stopping
+
+    run(dialog())
+
+
 def test_workers_share_a_port(stage: Stage, run: Run) -> None:
     async def dialog() -> None:
         port = await stage.open()
