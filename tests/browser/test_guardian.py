@@ -1,98 +1,50 @@
 """A guardian registers in a real browser: on a phone and on a PC, with and without JavaScript, by keyboard.
 
-The site runs in this process on loopback, reached as `guardian.localhost`. Every page is judged by axe-core.
-`SHOTS=folder` keeps a screenshot of each.
+The site runs in this process on loopback, reached as `guardian.localhost`. Every page is judged (`seeing`).
 """
 
-import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from werkzeug.serving import make_server
+from playwright.sync_api import Browser, Page, expect
 
 from appliance import config as configuration
 from appliance import db
 from appliance.models import Registration
-from tests.support.programs import chromium
+from tests.browser import seeing
+from tests.browser.seeing import WIDTHS, listening, opened
 from tests.support.settings import write_settings
 from tests.web.guardian.conftest import Ward, furnish
 from web.guardian.app import create_app
 
 pytestmark = [pytest.mark.chromium, pytest.mark.slow]
-WIDTHS = {"phone": (390, 844), "pc": (1280, 900)}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        program = str(chromium())
-        started = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        )
-        yield started
-        started.close()
 
 
 @pytest.fixture
 def ward(sqlite_url: str, tmp_path: Path, secrets: Path) -> Iterator[Ward]:
     """The ward, and its guardian site listening on a free port."""
-    server = make_server("127.0.0.1", 0, lambda *_: [], threaded=True)
-    path = write_settings(tmp_path, sqlite_url)
-    text = path.read_text(encoding="utf-8").replace(
-        "http://guardian.midori.example", f"http://guardian.localhost:{server.server_port}"
-    )
-    path.write_text(text, encoding="utf-8")
-    (tmp_path / "secrets").symlink_to(secrets)
-    config = configuration.load(path)
-    db.connect(config)
-    ready = furnish(config)
-    server.app = create_app(config)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield ready
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening() as server:
+        path = write_settings(tmp_path, sqlite_url)
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("http://guardian.midori.example", server.origin("guardian")), "utf-8")
+        (tmp_path / "secrets").symlink_to(secrets)
+        config = configuration.load(path)
+        db.connect(config)
+        ready = furnish(config)
+        server.serve(create_app(config))
+        yield ready
     db.vanish()
 
 
 @pytest.fixture(params=WIDTHS)
 def page(browser: Browser, ward: Ward, request: pytest.FixtureRequest) -> Iterator[Page]:
-    width, height = WIDTHS[request.param]
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, locale="ja-JP", base_url=ward.config.guardian.origin
-    )
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield page
-    context.close()
-    # A status of 4xx is reported on the console too; anything else is ours.
-    assert [text for text in complaints if "status of 4" not in text] == []
+    with opened(browser, ward.config.guardian.origin, request.param) as page:
+        yield page
 
 
 def judge(page: Page, name: str) -> None:
-    """No barrier that axe-core knows, no sideways scrolling, nothing to tap smaller than 44 pixels."""
-    width = page.viewport_size["width"] if page.viewport_size else 0
-    if folder := os.environ.get("SHOTS"):
-        page.screenshot(path=f"{folder}/guardian-{width}-{name}.png", full_page=True)
-    found = Axe().run(page).response["violations"]
-    assert [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in found] == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    small = page.eval_on_selector_all(
-        "a[href], button, input:not([type=hidden]), label.choice",
-        """all => all.map(e => [e.closest('label.choice') || e, e])
-            .filter(([area, e]) => !e.closest('.skip'))
-            .map(([area]) => [area.outerHTML.slice(0, 80), area.getBoundingClientRect().height])
-            .filter(([, height]) => height < 44)""",
-    )
-    assert small == []
+    seeing.judge(page, f"guardian-{name}")
 
 
 def test_a_guardian_registers(page: Page, ward: Ward) -> None:
