@@ -1,0 +1,179 @@
+"""The town's DNS: an authoritative answer source on loopback, over UDP and TCP.
+
+Owns the records of the carriers and of the ward, as a master file that `demo.town` writes, and answering
+from it: the relay finds carriers, and carriers find the ward, exactly as on the internet. Names that nobody
+here owns do not exist (NXDOMAIN). Refuses recursion and updates. A malformed query gets no answer, or FORMERR.
+`python -m demo.dns` serves until SIGTERM.
+"""
+
+import asyncio
+import base64
+import signal
+import struct
+from pathlib import Path
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.opcode
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+import dns.zonefile
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+from demo import places as town
+from demo.carriers.brands import BRANDS
+from demo.places import LOOPBACK, Places
+
+_TTL_S = 60
+_UDP_OCTETS = 1232  # the DNS flag day's limit
+
+Records = dict[tuple[dns.name.Name, dns.rdatatype.RdataType], dns.rrset.RRset]
+
+
+def master_file(dkim_pem: bytes) -> str:
+    """Every record of the town. `dkim_pem` is the private key whose public half is published."""
+    lines = []
+    for brand in BRANDS:
+        for domain in brand.domains:
+            lines += [f"{domain}. IN MX {10 + 10 * place} {host}." for place, host in enumerate(brand.mx)]
+            lines += [
+                f'{domain}. IN TXT "v=spf1 ip4:{brand.ip} -all"',
+                f'_dmarc.{domain}. IN TXT "v=DMARC1; p=none"',
+            ]
+        lines += [f"{host}. IN A {brand.ip}" for host in brand.mx]
+        lines.append(f"{_reverse(brand.ip)} IN PTR {brand.mx[0]}.")
+    for domain in (town.REGISTRATION_DOMAIN, town.BOUNCE_DOMAIN, town.FROM_DOMAIN):
+        lines += [
+            f"{domain}. IN MX 10 {town.MAIL_HOST}.",
+            f'{domain}. IN TXT "v=spf1 a:{town.MAIL_HOST} -all"',
+            f'_dmarc.{domain}. IN TXT "v=DMARC1; p=reject; adkim=r; aspf=r"',
+        ]
+    lines += [
+        f"{town.MAIL_HOST}. IN A {LOOPBACK}",
+        f'{town.MAIL_HOST}. IN TXT "v=spf1 a -all"',
+        f"{_reverse(LOOPBACK)} IN PTR {town.MAIL_HOST}.",
+        f"{town.DKIM_SELECTOR}._domainkey.{town.FROM_DOMAIN}. IN TXT {_dkim_record(dkim_pem)}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _reverse(ip: str) -> str:
+    return ".".join(reversed(ip.split("."))) + ".in-addr.arpa."
+
+
+def _dkim_record(pem: bytes) -> str:
+    """RFC 6376 section 3.6.1, in strings of at most 255 octets."""
+    public = load_pem_private_key(pem, None).public_key()
+    key = base64.b64encode(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
+    text = f"v=DKIM1; k=rsa; p={key}"
+    return " ".join(f'"{text[at : at + 250]}"' for at in range(0, len(text), 250))
+
+
+def read(path: Path) -> Records:
+    """The records of a master file."""
+    sets = dns.zonefile.read_rrsets(
+        path.read_text(encoding="ascii"), origin=dns.name.root, relativize=False, default_ttl=_TTL_S
+    )
+    return {(found.name, found.rdtype): found for found in sets}
+
+
+def answer(records: Records, wire: bytes, *, longest: int = 65_535) -> bytes | None:
+    """The answer to one query, or None for what is not a query at all."""
+    try:
+        query = dns.message.from_wire(wire)
+    except dns.exception.DNSException:
+        return None
+    if query.flags & dns.flags.QR:
+        return None
+    response = dns.message.make_response(query, recursion_available=True)
+    if query.opcode() != dns.opcode.QUERY or len(query.question) != 1:
+        response.set_rcode(dns.rcode.NOTIMP)
+        return response.to_wire()
+    asked = query.question[0]
+    name = dns.name.Name(tuple(label.lower() for label in asked.name.labels))
+    response.flags |= dns.flags.AA
+    found = records.get((name, asked.rdtype)) if asked.rdclass == dns.rdataclass.IN else None
+    if found is not None:
+        response.answer.append(found)
+    elif not any(known.is_subdomain(name) for known, _ in records):  # parents of names exist (RFC 8020)
+        response.set_rcode(dns.rcode.NXDOMAIN)
+    if found is None:
+        soa = f"ns.{town.WARD_DOMAIN}. hostmaster.{town.WARD_DOMAIN}. 1 3600 600 86400 60"
+        response.authority.append(dns.rrset.from_text(".", 60, "IN", "SOA", soa))
+    try:
+        return response.to_wire(max_size=longest)
+    except dns.exception.TooBig:
+        short = dns.message.make_response(query, recursion_available=True)
+        short.flags |= dns.flags.AA | dns.flags.TC
+        return short.to_wire()
+
+
+class _Udp(asyncio.DatagramProtocol):
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, peer: tuple[str, int]) -> None:
+        reply = answer(self._records, data, longest=_UDP_OCTETS if _has_edns(data) else 512)
+        if reply is not None:
+            self._transport.sendto(reply, peer)
+
+
+def _has_edns(wire: bytes) -> bool:
+    """Whether the query has an additional record, which in a query is EDNS (RFC 6891)."""
+    return len(wire) >= 12 and wire[10:12] != b"\0\0"
+
+
+class Nameserver:
+    """`async with Nameserver(records, port)`: answers on 127.0.0.1, UDP and TCP. OSError if it is taken."""
+
+    def __init__(self, records: Records, port: int) -> None:
+        self._records = records
+        self._port = port
+
+    async def __aenter__(self) -> "Nameserver":
+        loop = asyncio.get_running_loop()
+        self._udp, _ = await loop.create_datagram_endpoint(
+            lambda: _Udp(self._records), local_addr=(LOOPBACK, self._port)
+        )
+        self._tcp = await asyncio.start_server(self._conversation, LOOPBACK, self._port)
+        return self
+
+    async def _conversation(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                async with asyncio.timeout(10):
+                    (length,) = struct.unpack("!H", await reader.readexactly(2))
+                    query = await reader.readexactly(length)
+                reply = answer(self._records, query)
+                if reply is None:
+                    break
+                writer.write(struct.pack("!H", len(reply)) + reply)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, TimeoutError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._udp.close()
+        self._tcp.close()
+
+
+async def serve(places: Places) -> None:
+    """Until told to stop."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with Nameserver(read(places.zone_file), places.dns_port):
+        await stop.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(Places.from_environment()))
