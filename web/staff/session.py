@@ -10,7 +10,18 @@ from collections.abc import Callable
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, current_app, g, make_response, redirect, request, session, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    g,
+    make_response,
+    redirect,
+    request,
+    session,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException
@@ -27,6 +38,8 @@ pages = Blueprint("session", __name__)
 HELD = "held."
 """Prefix of the login form's fields that carry what was posted without a session."""
 _TOKEN_LENGTH = 64
+_IDS = 2**63
+"""Numbers from here on are no id; the database would not even take them."""
 
 
 def resumable(view: View) -> View:
@@ -37,6 +50,8 @@ def resumable(view: View) -> View:
 
 def guard() -> ResponseReturnValue | None:
     """Lets a request in that has a living session of this site; sends every other one to the login."""
+    if any(isinstance(value, int) and value >= _IDS for value in (request.view_args or {}).values()):
+        abort(404)
     token = cookies.read() or ""
     found = None
     if len(token) == _TOKEN_LENGTH:

@@ -79,6 +79,7 @@ FINDINGS = {
     FindingKind.NAME: later("登録されている児童等の氏名"),
 }
 REFUSALS = {
+    "principal_renews": later("学校IDを新しくするかどうかは、園長・校長が決めます。"),
     "principal_decides": later(
         "送るかどうかは、園長・校長が決めます。この学校では、教職員は申請までできます。"
     ),
