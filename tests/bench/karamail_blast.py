@@ -1,0 +1,102 @@
+"""Karamail's side of the bench: a real installation, its own workers, from "send" to the last 250.
+
+Measured from the call of `broadcast.send` (one delivery per address is written in it) until the database says
+that every delivery was accepted, so that the commit of the last outcome is in it, too. Registering the
+guardians beforehand is not. Limits per site are opened wide: the receivers have none.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from appliance import broadcast, clock, delivery
+from appliance.audience import Audience
+from appliance.states import DeliveryState
+from tests.bench.memory import peak_rss_mb
+from tests.bench.message import SUBJECT, TEXT, recipient
+from tests.bench.sinks import Sink
+from tests.support.installation import Installation, nameserver
+from tests.support.waiting import free_port, until
+
+CONNECTIONS = 16
+_LIMITS = "\n[relay.sites.other]\nconnections = %d\nmessages_per_connection = 10000\n"
+
+
+def zone(sinks: Sequence[Sink]) -> str:
+    """DNS for the receivers of a run."""
+    return "\n".join(
+        f"{sink.domain}. IN MX 10 mx.{sink.domain}.\nmx.{sink.domain}. IN A {sink.host}" for sink in sinks
+    )
+
+
+def _installation(database_url: str, workers: int, **ports: int) -> Installation:
+    folder = Path(database_url.removeprefix("sqlite:///")).parent / "installation"
+    installation = Installation(folder, database_url, **ports)
+    path = folder / "karamail.toml"
+    limits = _LIMITS % (CONNECTIONS * workers)
+    text = path.read_text().replace("workers = 1", f"workers = {workers}", 1) + limits
+        CONNECTIONS * workers
+    )
+    path.write_text(text)
+    return installation
+
+
+def blast(recipients: int, workers: int, sinks: Sequence[Sink], database_url: str) -> dict[str, float]:
+    """Seconds from "send" to the last committed 250, and the largest worker's peak memory."""
+    mail_port, dns_port = free_port(), free_port()
+    installation = _installation(
+        database_url, workers, mail_port=mail_port, dns_port=dns_port, smtp_port=sinks[0].port
+    )
+    try:
+        school = installation.school(recipients, recipient)
+        actor = installation.principal(school)
+        draft = broadcast.draft(
+            actor,
+            school,
+            urgent=True,
+            category="disaster",
+            once_key="bench",
+            now=clock.now(),
+            subject=SUBJECT,
+            body=TEXT,
+            audience=Audience(None),
+        )
+        with nameserver(dns_port, zone(sinks)):
+            processes = [installation.worker(str(number)) for number in range(1, workers + 1)]
+            for number in range(1, workers + 1):
+                until(
+                    lambda number=number: "process.started" in installation.log(str(number)),
+                    within_s=30,
+                    why="the workers did not start",
+                )
+            begun = time.monotonic()
+            broadcast.send(installation.config, actor, draft, shown_addresses=recipients, now=clock.now())
+
+            def accepted() -> bool:
+                return delivery.progress(draft.id).by_state[DeliveryState.ACCEPTED] == recipients
+
+            while not accepted():
+                if time.monotonic() - begun > 600:
+                    raise TimeoutError(f"blast of {recipients} not done: {delivery.progress(draft.id)}")
+                time.sleep(0.05)
+            seconds = time.monotonic() - begun
+            rss_mb = max(peak_rss_mb(process.pid) for process in processes)
+    finally:
+        installation.close()
+    return {"seconds": seconds, "rss_mb": rss_mb}
+
+
+@contextmanager
+def inbound_daemon(database_url: str) -> Iterator[tuple[str, int, str]]:
+    """A running daemon and the address of a school, for `tests.bench.inbound`."""
+    mail_port, dns_port = free_port(), free_port()
+    installation = _installation(database_url, 1, mail_port=mail_port, dns_port=dns_port)
+    try:
+        school = installation.school(1, recipient)
+        with nameserver(dns_port, ""):
+            installation.worker("1")
+            until(lambda: "process.started" in installation.log("1"), within_s=30, why="no daemon")
+            yield "127.0.0.1", mail_port, installation.registration_address(school)
+    finally:
+        installation.close()
