@@ -36,8 +36,6 @@ def _installation(database_url: str, workers: int, **ports: int) -> Installation
     path = folder / "karamail.toml"
     limits = _LIMITS % (CONNECTIONS * workers)
     text = path.read_text().replace("workers = 1", f"workers = {workers}", 1) + limits
-        CONNECTIONS * workers
-    )
     path.write_text(text)
     return installation
 
