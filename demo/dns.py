@@ -2,7 +2,7 @@
 
 Owns the records of the carriers and of the ward, as a master file that `demo.town` writes, and answering
 from it: the relay finds carriers, and carriers find the ward, exactly as on the internet. Names that nobody
-here owns do not exist (NXDOMAIN). Refuses recursion and updates. A malformed query gets no answer, or FORMERR.
+here owns do not exist (NXDOMAIN). Refuses recursion and updates. A malformed query gets no answer.
 `python -m demo.dns` serves until SIGTERM.
 """
 
@@ -76,7 +76,11 @@ def _dkim_record(pem: bytes) -> str:
 def read(path: Path) -> Records:
     """The records of a master file."""
     sets = dns.zonefile.read_rrsets(
-        path.read_text(encoding="ascii"), origin=dns.name.root, relativize=False, default_ttl=_TTL_S
+        path.read_text(encoding="ascii"),
+        rdclass=None,
+        origin=dns.name.root,
+        relativize=False,
+        default_ttl=_TTL_S,
     )
     return {(found.name, found.rdtype): found for found in sets}
 

@@ -56,7 +56,7 @@ def seeded() -> int:
 
 
 def seed(config_file: Path, wanted: int, told: Any = None) -> int:
-    """Registers the crowd up to number `wanted`; returns how many are there. `told(done)` hears of progress."""
+    """Registers the crowd up to number `wanted`; returns how many there are. `told(done)` hears of it."""
     first = seeded() + 1
     if first > wanted:
         return first - 1

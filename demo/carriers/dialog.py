@@ -1,8 +1,8 @@
 """One SMTP session at a carrier: fast, pipelined, all answers to one read in one write.
 
 Owns the server side of RFC 5321 with PIPELINING, 8BITMIME, SIZE and STARTTLS, and applies the carrier's
-habits. Refuses to know what a mail says. What a sender does wrong gets a 5xx; a line without end or a flood of
-commands that fail ends the session.
+habits. Refuses to know what a mail says. What a sender does wrong gets a 5xx; a line without end or a flood
+of commands that fail ends the session.
 """
 
 import asyncio
@@ -44,6 +44,11 @@ class Dialog(asyncio.Protocol):
         self._in_content = False
         self._oversized = False
         self._searched = 0
+        self._verbs = {
+            "EHLO": self._ehlo, "HELO": self._helo, "MAIL": self._mail, "RCPT": self._rcpt,
+            "DATA": self._data, "RSET": self._rset, "NOOP": self._noop, "QUIT": self._quit,
+            "STARTTLS": self._starttls,
+        }  # fmt: skip
         self._reset()
 
     def _reset(self) -> None:
@@ -119,8 +124,8 @@ class Dialog(asyncio.Protocol):
         line = bytes(self._buffer[:end]).rstrip(b"\r").decode("latin-1")
         del self._buffer[: end + 1]
         verb, _, argument = line.partition(" ")
-        act = _VERBS.get(verb.upper())
-        return act(self, argument) if act else "502 5.5.2 Command not recognised"
+        act = self._verbs.get(verb.upper())
+        return act(argument) if act else "502 5.5.2 Command not recognised"
 
     def _ehlo(self, argument: str) -> str:
         if not argument.strip():
@@ -216,7 +221,7 @@ class Dialog(asyncio.Protocol):
         if argument.strip():
             return "501 5.5.4 No parameters"
         self._transport.pause_reading()
-        self._buffer.clear()  # what came in the clear after STARTTLS is nobody's command (RFC 3207 section 4.2)
+        self._buffer.clear()  # what came in the clear is nobody's command (RFC 3207 section 4.2)
         self._upgrading = asyncio.get_running_loop().create_task(self._upgrade(self._exchange.tls))
         return "220 2.0.0 Ready to start TLS"
 
@@ -289,19 +294,6 @@ class Dialog(asyncio.Protocol):
 
     def _count(self, happened: str) -> None:
         self._exchange.boxes.count(self._brand.carrier, happened)
-
-
-_VERBS = {
-    "EHLO": Dialog._ehlo,
-    "HELO": Dialog._helo,
-    "MAIL": Dialog._mail,
-    "RCPT": Dialog._rcpt,
-    "DATA": Dialog._data,
-    "RSET": Dialog._rset,
-    "NOOP": Dialog._noop,
-    "QUIT": Dialog._quit,
-    "STARTTLS": Dialog._starttls,
-}
 
 
 def _after(keyword: str, argument: str) -> str:

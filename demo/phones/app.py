@@ -73,7 +73,9 @@ def create_app(places: Places | None = None) -> Flask:
     def clock(moment: float) -> str:
         return datetime.fromtimestamp(moment, _TOKYO).strftime("%m/%d %H:%M:%S")
 
-    _pages(app, places, boxes)
+    _town_pages(app, places, boxes)
+    _reading_pages(app, places, boxes)
+    _writing_pages(app, places, boxes)
     return app
 
 
@@ -95,10 +97,11 @@ def _own_school(phone: Phone) -> str:
     return next(founding.name for founding in ward.SCHOOLS if founding.key == phone.school)
 
 
-def _pages(app: Flask, places: Places, boxes: Mailboxes) -> None:
-    def mail_of(phone: Phone, mail_id: int) -> Mail:
-        return boxes.mail(phone.box, mail_id) or abort(404)
+def _mail(boxes: Mailboxes, phone: Phone, mail_id: int) -> Mail:
+    return boxes.mail(phone.box, mail_id) or abort(404)
 
+
+def _town_pages(app: Flask, places: Places, boxes: Mailboxes) -> None:
     @app.get("/healthz")
     def healthz() -> str:
         return "ok"
@@ -106,11 +109,14 @@ def _pages(app: Flask, places: Places, boxes: Mailboxes) -> None:
     @app.get("/")
     def index() -> str:
         return render_template(
-            "index.html", brands=[(brand, [phone for phone in PHONES if phone.brand is brand]) for brand in BRANDS],
+            "index.html",
+            brands=[(brand, [phone for phone in PHONES if phone.brand is brand]) for brand in BRANDS],
             unseen=boxes.unseen(), tally=boxes.tally(), codes=_codes(), places=places, ward=ward,
             waits=request.args.get("watch") == "1",
         )  # fmt: skip
 
+
+def _reading_pages(app: Flask, places: Places, boxes: Mailboxes) -> None:
     @app.get("/phone/<slug>/")
     def inbox(slug: str) -> str:
         phone = _phone(slug)
@@ -123,7 +129,7 @@ def _pages(app: Flask, places: Places, boxes: Mailboxes) -> None:
     @app.get("/phone/<slug>/mail/<int:mail_id>")
     def mail(slug: str, mail_id: int) -> str:
         phone = _phone(slug)
-        found = mail_of(phone, mail_id)
+        found = _mail(boxes, phone, mail_id)
         boxes.mark_seen(mail_id)
         letter = reading.decode(found.content)
         pieces = [
@@ -135,12 +141,14 @@ def _pages(app: Flask, places: Places, boxes: Mailboxes) -> None:
     @app.get("/phone/<slug>/mail/<int:mail_id>/source")
     def source(slug: str, mail_id: int) -> str:
         phone = _phone(slug)
-        found = mail_of(phone, mail_id)
+        found = _mail(boxes, phone, mail_id)
         return render_template(
             "source.html", phone=phone, mail=found, source=found.content.decode("utf-8", "replace"),
             dkim=reading.dkim_verdict(places, found.content),
         )  # fmt: skip
 
+
+def _writing_pages(app: Flask, places: Places, boxes: Mailboxes) -> None:
     def sent(phone: Phone, to: str, content: bytes) -> BaseResponse:
         posted = post(places, boxes, phone, to, content)
         said = "sent" if posted.is_taken else "refused" if posted.is_refused else "later"
@@ -157,7 +165,7 @@ def _pages(app: Flask, places: Places, boxes: Mailboxes) -> None:
     @app.route("/phone/<slug>/mail/<int:mail_id>/reply", methods=["GET", "POST"])
     def reply(slug: str, mail_id: int) -> str | BaseResponse:
         phone = _phone(slug)
-        letter = reading.decode(mail_of(phone, mail_id).content)
+        letter = reading.decode(_mail(boxes, phone, mail_id).content)
         if request.method == "GET":
             return render_template("reply.html", phone=phone, mail_id=mail_id, letter=letter)
         quoted = "\n".join(f"> {line}" for line in letter.text.splitlines())

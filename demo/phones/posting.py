@@ -1,7 +1,8 @@
 """A carrier's outbound server: finds the receiver through DNS and hands over a phone's mail.
 
-Owns one attempt per mail, with opportunistic STARTTLS, from the carrier's own loopback address. Refuses to queue:
-the visitor presses the button again. A refusal (5xx) comes back to the phone as a bounce message, as in life.
+Owns one attempt per mail, with opportunistic STARTTLS, from the carrier's own loopback address. Refuses to
+queue: the visitor presses the button again. A refusal (5xx) comes back to the phone as a
+bounce message, as in life.
 """
 
 import smtplib
@@ -112,7 +113,8 @@ def _words(text: bytes | str) -> str:
 def _bounce(boxes: Mailboxes, phone: Phone, to: str, posted: Posted) -> None:
     domain = phone.address.domain
     message = MIMEText(
-        f"メールを送信できませんでした。Your mail could not be delivered.\n\n<{to}>:\n{posted.code} {posted.text}\n",
+        "メールを送信できませんでした。 Your mail could not be delivered.\n\n"
+        f"<{to}>:\n{posted.code} {posted.text}\n",
         "plain",
         "utf-8",
     )
