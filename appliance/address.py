@@ -77,8 +77,11 @@ class Address:
 
     @property
     def canonical(self) -> str:
-        """`local@domain` with dots and case of the local part untouched; what is sealed and kept."""
-        return f"{self.local}@{self.domain}"
+        """`local@domain` with dots and case of the local part untouched; what is sealed and kept.
+
+        Quoted only where it could not be read back without: `parse(canonical)` is this address again.
+        """
+        return self.wire()
 
     @property
     def index_form(self) -> str:
@@ -102,7 +105,7 @@ class Address:
         if quoted and self.is_odd or _UNQUOTED.fullmatch(self.local) is None:
             escaped = self.local.replace("\\", "\\\\").replace('"', '\\"')
             return f'"{escaped}"@{self.domain}'
-        return self.canonical
+        return f"{self.local}@{self.domain}"
 
     @property
     def masked(self) -> str:

@@ -42,28 +42,35 @@ class DeliveryState(StrEnum):
 
 _R, _B, _D = RegistrationState, BroadcastState, DeliveryState
 
-TRANSITIONS: Mapping[StrEnum, frozenset[StrEnum]] = {
-    _R.REQUESTED: frozenset({_R.CONFIRMED, _R.EXPIRED, _R.WITHDRAWN}),
-    _R.CONFIRMED: frozenset({_R.WITHDRAWN}),
-    _R.WITHDRAWN: frozenset(),
-    _R.EXPIRED: frozenset(),
-    _B.DRAFT: frozenset({_B.SUBMITTED, _B.EXPIRED}),
-    _B.SUBMITTED: frozenset({_B.APPROVED, _B.REFUSED, _B.EXPIRED}),
-    _B.APPROVED: frozenset({_B.SCHEDULED, _B.SENDING, _B.EXPIRED}),
-    _B.SCHEDULED: frozenset({_B.SENDING, _B.STOPPED, _B.EXPIRED}),
-    _B.SENDING: frozenset({_B.FINISHED, _B.STOPPED}),
-    _B.REFUSED: frozenset({_B.DRAFT}),
-    _B.FINISHED: frozenset(),
-    _B.STOPPED: frozenset(),
-    _B.EXPIRED: frozenset(),
-    _D.QUEUED: frozenset({_D.SENDING, _D.SUPPRESSED, _D.EXPIRED}),
-    _D.SENDING: frozenset({_D.ACCEPTED, _D.DEFERRED, _D.FAILED, _D.QUEUED}),
-    _D.DEFERRED: frozenset({_D.SENDING, _D.SUPPRESSED, _D.EXPIRED}),
-    _D.ACCEPTED: frozenset({_D.BOUNCED}),
-    _D.FAILED: frozenset(),
-    _D.BOUNCED: frozenset(),
-    _D.SUPPRESSED: frozenset(),
-    _D.EXPIRED: frozenset(),
+# One table per noun: members of different StrEnums with the same word are equal and would share a key.
+TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
+    _R: {
+        _R.REQUESTED: frozenset({_R.CONFIRMED, _R.EXPIRED, _R.WITHDRAWN}),
+        _R.CONFIRMED: frozenset({_R.WITHDRAWN}),
+        _R.WITHDRAWN: frozenset(),
+        _R.EXPIRED: frozenset(),
+    },
+    _B: {
+        _B.DRAFT: frozenset({_B.SUBMITTED, _B.EXPIRED}),
+        _B.SUBMITTED: frozenset({_B.APPROVED, _B.REFUSED, _B.EXPIRED}),
+        _B.APPROVED: frozenset({_B.SCHEDULED, _B.SENDING, _B.EXPIRED}),
+        _B.SCHEDULED: frozenset({_B.SENDING, _B.STOPPED, _B.EXPIRED}),
+        _B.SENDING: frozenset({_B.FINISHED, _B.STOPPED}),
+        _B.REFUSED: frozenset({_B.DRAFT}),
+        _B.FINISHED: frozenset(),
+        _B.STOPPED: frozenset(),
+        _B.EXPIRED: frozenset(),
+    },
+    _D: {
+        _D.QUEUED: frozenset({_D.SENDING, _D.SUPPRESSED, _D.EXPIRED}),
+        _D.SENDING: frozenset({_D.ACCEPTED, _D.DEFERRED, _D.FAILED, _D.QUEUED}),
+        _D.DEFERRED: frozenset({_D.SENDING, _D.SUPPRESSED, _D.EXPIRED}),
+        _D.ACCEPTED: frozenset({_D.BOUNCED}),
+        _D.FAILED: frozenset(),
+        _D.BOUNCED: frozenset(),
+        _D.SUPPRESSED: frozenset(),
+        _D.EXPIRED: frozenset(),
+    },
 }
 
 DELIVERY_OPEN = (_D.QUEUED, _D.SENDING, _D.DEFERRED)
@@ -72,19 +79,20 @@ DELIVERY_OPEN = (_D.QUEUED, _D.SENDING, _D.DEFERRED)
 
 def check(before: StrEnum, after: StrEnum) -> None:
     """Raises `WrongState` unless `after` may follow `before`."""
-    if after not in TRANSITIONS[before]:
-        raise WrongState(f"{type(before).__name__}: {after} does not follow {before}")
+    kind = type(before)
+    if not isinstance(after, kind) or after not in TRANSITIONS[kind][before]:
+        raise WrongState(f"{kind.__name__}: {after} does not follow {before}")
 
 
 def sources(after: StrEnum) -> tuple[StrEnum, ...]:
     """The states from which `after` may be reached; for the WHERE of an UPDATE."""
-    return tuple(before for before, targets in TRANSITIONS.items() if after in targets)
+    return tuple(before for before, targets in TRANSITIONS[type(after)].items() if after in targets)
 
 
 def diagram(kind: type[StrEnum]) -> str:
     """The transitions of one noun as a Mermaid state diagram."""
     lines = ["stateDiagram-v2"]
     for before in kind:
-        targets = sorted(TRANSITIONS[before])
+        targets = sorted(TRANSITIONS[kind][before])
         lines += [f"    {before} --> {after}" for after in targets] or [f"    {before} --> [*]"]
     return "\n".join(lines) + "\n"

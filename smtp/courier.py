@@ -25,6 +25,7 @@ What can go wrong, and what the letter's outcome says then:
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Self
 
 from appliance.address import Carrier
@@ -137,19 +138,19 @@ class Courier:
             self._why = _END_OF_LOSS.get(loss, End.LOST)
             throttled = verdict.is_throttle(loss, self._carrier, self._accepted)
             reset = loss is Loss.RESET
-        for transit in tuple(self._open):
-            self._step(
-                self._settle,
-                transit,
-                verdict.of_loss(loss, committed=transit.committed, throttled=throttled),
-            )
-        self._finish(throttled=throttled, reset=reset)
+        with ExitStack() as each:  # runs all of them, whatever one raises
+            each.callback(self._finish, throttled=throttled, reset=reset)
+            for transit in reversed(self._open):
+                outcome = verdict.of_loss(loss, committed=transit.committed, throttled=throttled)
+                each.callback(self._settle, transit, outcome)
 
     # --- the next letter
 
     def _go_on(self) -> None:
         """Nothing is in flight: the next letter, a wait for one, or goodbye."""
         transit = self._next()
+        if self._ended:
+            return
         if transit is not None:
             self._begin(transit)
         elif self._why is End.DRY and self._settings.linger_s > 0:
@@ -168,7 +169,7 @@ class Courier:
         self._wire.write(envelope.QUIT)
 
     def _next(self) -> _Transit | None:
-        while self._why is None or self._why is End.DRY:
+        while not self._ended and (self._why is None or self._why is End.DRY):
             if self._taken >= self._settings.messages_per_connection:
                 self._why = End.LIMIT
                 break
@@ -206,6 +207,8 @@ class Courier:
     def _send_body(self, transit: _Transit) -> None:
         """The body, and with it the next envelope where pipelining allows."""
         following = self._next() if self.offers.pipelining else None
+        if self._ended:  # the source closed us while it was asked
+            return
         body = envelope.stuffed(transit.message.content)
         self._await(self._dot_replied, transit, self._settings.dot_timeout_s)
         self._source.committing(transit.message)
@@ -323,6 +326,7 @@ class Courier:
             return
         if self._fault is not None:
             self._done.set_exception(self._fault)
+            self._done.exception()  # counts as read: it may have come out of `run` directly
             return
         throttled = throttled or self._throttled
         self._done.set_result(
@@ -340,9 +344,10 @@ class Courier:
             act(*arguments)
         except ReplyMalformed:
             self._wire.drop(Loss.PROTOCOL)
-        except Exception as fault:  # noqa: BLE001 - kept for `run` to raise once all is settled
+        except Exception as fault:
             self._fault = self._fault or fault
             self._wire.drop(Loss.CANCELLED)
+            raise
         else:
             if self._awaited:
                 self._wire.arm(self._awaited[0][2])

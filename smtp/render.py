@@ -14,7 +14,7 @@ from email.header import Header
 from email.utils import format_datetime
 
 from appliance import clock, token
-from appliance.address import Address
+from appliance.address import Address, parse
 from appliance.broadcast import wording
 from appliance.config import Config
 from appliance.delivery import Claimed
@@ -37,7 +37,7 @@ class Renderer:
         self._config = config
         self._keyring = keyring
         mail = config.mail
-        self._domain = mail.from_address.partition("@")[2]
+        self._domain = parse(mail.from_address).domain
         self._signer = Signer(self._domain, mail.dkim_selector, keyring.pem("dkim.pem"))
         self._return_key = keyring.secret("return-path.key")
         self._bounce = mail.bounce_domain.encode()

@@ -28,7 +28,7 @@ FORBIDDEN = {
 
 # Inside appliance the arrows point down this list: nothing imports what stands above it.
 FLOORS = (
-    ("errors", "clock", "address"),
+    ("errors", "clock", "address", "sqlite"),
     ("log", "config", "keys"),
     ("models",),
     ("db", "migrations"),
