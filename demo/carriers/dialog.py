@@ -58,7 +58,6 @@ class Dialog(asyncio.Protocol):
     # --- the connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._peer = transport.get_extra_info("peername")[0]
         sessions = self._exchange.sessions
