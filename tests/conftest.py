@@ -132,3 +132,9 @@ def database(config: Config) -> Iterator[Config]:
     db.connect(config)
     yield config
     db.vanish()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: Playwright keeps an event loop running in the thread that runs the tests."""
+    items.sort(key=lambda item: "browser" in item.path.parts)

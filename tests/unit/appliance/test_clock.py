@@ -11,6 +11,7 @@ from appliance import clock
 from appliance.models.fields import MomentField, micros, moment, row_id
 
 TOKYO = timezone(timedelta(hours=9))
+EARLY, LATE = datetime(1900, 1, 1), datetime(2200, 1, 1)  # noqa: DTZ001  (Hypothesis wants them naive)
 
 # Hypothesis wants naive bounds and adds the zone itself.
 _1900 = datetime(1900, 1, 1)  # noqa: DTZ001
