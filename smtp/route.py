@@ -1,11 +1,14 @@
 """Where a domain's mail goes (RFC 5321 5.1, RFC 7505).
 
 Owns the way from a domain to hosts to try, in order, and the name of the receiving site: domains whose mail
-goes to the same hosts are one site. Refuses targets that are ours, private, loopback or link-local, unless
-the configuration opens them for a lab: an attacker controls his own MX. Fails with `NoRoute`, whose outcome
-says whether asking again makes sense.
+goes to the same hosts are one site. The carrier is read from the hosts first, so that a domain hosted by
+Google is treated as Google, and a stranger whose MX is docomo's does not change how docomo is treated.
+Refuses targets that are ours, private, loopback or link-local, unless the configuration opens them for a lab:
+an attacker controls his own MX. IPv4 only, until our IPv6 addresses have PTR and SPF. Fails with `NoRoute`,
+whose outcome says whether asking again makes sense.
 """
 
+import asyncio
 import ipaddress
 import random
 from dataclasses import dataclass
@@ -13,81 +16,146 @@ from dataclasses import dataclass
 from appliance import clock
 from appliance.address import Carrier, carrier_of
 from appliance.config.schema import Relay
-from appliance.delivery import Kind, Outcome, Reason
+from smtp import verdict
 from smtp.resolver import NoAnswer, NoSuchDomain, Resolver
 from smtp.terms import Target
 
 _HOSTS_MAX = 10
-_TTL_MIN_S, _TTL_MAX_S = 60.0, 3600.0
+_TARGETS_MAX = 10
+_FIND_S = 20.0  # a stranger's slow name servers may hold up his own mail for so long
+_TTL_MIN_S = 60.0
+
+# Mail hosts under other names than the mailboxes'.
+_CARRIER_OF_HOSTS = {
+    "google.com": Carrier.GOOGLE,
+    "googlemail.com": Carrier.GOOGLE,
+    "apple.com": Carrier.APPLE,
+    "kddi.com": Carrier.AU,
+}
+_SECOND_LEVELS = frozenset(
+    {"ac", "ad", "co", "com", "ed", "edu", "go", "gov", "gr", "lg", "ne", "net", "or", "org"}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Hosts in the order of trying, and the site that they are. Good until `expires_at_s` (monotonic)."""
+    """Hosts in the order of trying, and the site that they are. Good until `expires_at_s` (monotonic).
+
+    `operator` names who runs the hosts: the carrier, or their registrable names.
+    """
 
     site: str
     carrier: Carrier
     targets: tuple[Target, ...]
     expires_at_s: float
+    operator: str = ""
 
 
 class NoRoute(Exception):
-    """Mail for this domain cannot be delivered, or not now."""
+    """Mail for this domain cannot be delivered, or not now. `enhanced` is the RFC 3463 code."""
 
     def __init__(self, enhanced: str, *, permanent: bool) -> None:
-        kind = Kind.FAILED if permanent else Kind.DEFERRED
-        self.outcome = Outcome(kind, enhanced=enhanced, reason=Reason.NO_ROUTE)
         super().__init__(enhanced)
+        self.permanent = permanent
+        self.enhanced = enhanced
+        self.outcome = verdict.of_no_route(permanent=permanent, enhanced=enhanced)
 
 
 class Router:
-    """Finds routes through the configured resolvers."""
+    """Finds routes through the configured resolvers.
 
-    def __init__(self, relay: Relay) -> None:
+    `hostname` is our own name: an MX of that name, or at its addresses, would bring the mail back to us.
+    """
+
+    def __init__(self, relay: Relay, hostname: str = "") -> None:
         self._resolver = Resolver(relay.nameservers)
         self._port = relay.smtp_port
         self._private = relay.allow_private_targets
+        self._hostname = hostname
+        self._own = frozenset({relay.source_address} - {""})
 
     async def find(self, domain: str) -> Route:
         """The route of a (lower-case) domain. Raises `NoRoute`."""
         try:
-            pairs, ttl_s = await self._resolver.mx(domain)
-            if any(host == "" for _, host in pairs):
-                raise NoRoute("5.1.10", permanent=True)  # RFC 7505: accepts no mail
-            hosts = _in_order(pairs) or [domain]  # RFC 5321 5.1: implicit MX
-            carrier = carrier_of(domain)
-            targets: list[Target] = []
-            refused = False
-            unsure: NoAnswer | None = None
-            for host in hosts[:_HOSTS_MAX]:
-                try:
-                    addresses = await self._resolver.addresses(host)
-                except NoSuchDomain:
-                    continue
-                except NoAnswer as error:
-                    unsure = error
-                    continue
-                permitted = [text for text in addresses if self._private or _is_public(text)]
-                refused = refused or len(permitted) < len(addresses)
-                random.shuffle(permitted)
-                targets += [Target(host, text, self._port, carrier) for text in permitted]
+            async with asyncio.timeout(_FIND_S):
+                return await self._find(domain)
         except NoSuchDomain:
             raise NoRoute("5.1.2", permanent=True) from None
-        except NoAnswer:
+        except (NoAnswer, TimeoutError):
             raise NoRoute("4.4.3", permanent=False) from None
-        if not targets:
-            if unsure is not None:
-                raise NoRoute("4.4.3", permanent=False)
-            raise NoRoute("5.4.6" if refused else "5.4.4", permanent=True)
-        lifetime_s = min(max(ttl_s, _TTL_MIN_S), _TTL_MAX_S)
-        site = "+".join(sorted(hosts[:_HOSTS_MAX]))
-        return Route(site, carrier, tuple(targets), clock.monotonic() + lifetime_s)
+
+    async def _find(self, domain: str) -> Route:
+        pairs, ttl_s = await self._resolver.mx(domain)
+        if pairs and not any(host for _, host in pairs):
+            raise NoRoute("5.1.10", permanent=True)  # RFC 7505: accepts no mail
+        hosts = self._before_ours(_in_order(pairs) or [(0, domain)])  # RFC 5321 5.1: implicit MX
+        carrier, operator = _operator(domain, hosts)
+        targets = await self._targets(hosts, carrier)
+        return Route(
+            site="+".join(sorted(hosts)),
+            carrier=carrier,
+            targets=targets,
+            expires_at_s=clock.monotonic() + max(ttl_s, _TTL_MIN_S),
+            operator=operator,
+        )
+
+    def _before_ours(self, pairs: list[tuple[int, str]]) -> list[str]:
+        """Where we are an MX ourselves, only better ones are ways on (RFC 5321 5.1)."""
+        ours = min((preference for preference, host in pairs if host == self._hostname), default=None)
+        hosts = [host for preference, host in pairs if ours is None or preference < ours]
+        if not hosts:
+            raise NoRoute("5.4.6", permanent=True)
+        return hosts
+
+    async def _targets(self, hosts: list[str], carrier: Carrier) -> tuple[Target, ...]:
+        """Raises `NoRoute` where no host has an address that mail may go to."""
+        answers = await asyncio.gather(*map(self._resolver.addresses, hosts), return_exceptions=True)
+        own = self._own | await self._own_addresses()
+        targets: list[Target] = []
+        for host, answer in zip(hosts, answers, strict=True):
+            if isinstance(answer, BaseException):
+                if not isinstance(answer, (NoSuchDomain, NoAnswer)):
+                    raise answer
+                continue
+            permitted = [text for text in answer if self._private or _is_public(text) and text not in own]
+            random.shuffle(permitted)
+            targets += [Target(host, text, self._port, carrier) for text in permitted]
+        if targets:
+            return tuple(targets[:_TARGETS_MAX])
+        if any(isinstance(answer, NoAnswer) for answer in answers):
+            raise NoAnswer
+        raise NoRoute("5.4.4", permanent=True)
+
+    async def _own_addresses(self) -> frozenset[str]:
+        if not self._hostname or self._private:
+            return frozenset()
+        try:
+            return frozenset(await self._resolver.addresses(self._hostname))
+        except (NoSuchDomain, NoAnswer):
+            return frozenset()
 
 
-def _in_order(pairs: list[tuple[int, str]]) -> list[str]:
-    """By preference; equal ones shuffled (RFC 5321 5.1)."""
-    shuffled = random.sample(pairs, len(pairs))
-    return [host for _, host in sorted(shuffled, key=lambda pair: pair[0])]
+def _in_order(pairs: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """By preference; equal ones shuffled (RFC 5321 5.1). A "." among others is no host."""
+    hosts = sorted(pair for pair in pairs if pair[1])[:_HOSTS_MAX]
+    random.shuffle(hosts)
+    return sorted(hosts, key=lambda pair: pair[0])
+
+
+def _operator(domain: str, hosts: list[str]) -> tuple[Carrier, str]:
+    names = sorted({_registrable(host) for host in hosts})
+    carriers = {_CARRIER_OF_HOSTS.get(name) or carrier_of(name) for name in names}
+    carrier = carriers.pop() if len(carriers) == 1 else Carrier.OTHER
+    if carrier is Carrier.OTHER:
+        carrier = carrier_of(domain)
+    return carrier, "+".join(names) if carrier is Carrier.OTHER else carrier.value
+
+
+def _registrable(host: str) -> str:
+    """The part that somebody bought, nearly: no list of all suffixes of the world for a name of a group."""
+    labels = host.split(".")
+    country = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVELS
+    return ".".join(labels[-3:] if country else labels[-2:])
 
 
 def _is_public(text: str) -> bool:

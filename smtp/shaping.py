@@ -3,6 +3,11 @@
 Owns the table of starting limits (no carrier publishes any; from the field, ours to adapt) and the window
 that gives way when a site says "less" and comes back slowly. Refuses sockets and clocks: the caller passes
 monotonic seconds. Cannot fail.
+
+The window is AIMD, as TCP's: a wish for less halves it and pauses the site, a connection that ended well
+gives a quarter of a connection back. Several connections that hear the same wish halve it once. Each worker
+has a window of its own with an even share of the limits, and at least one connection: more workers in all
+nodes together than the site has connections exceed its limit.
 """
 
 from dataclasses import dataclass
@@ -11,6 +16,7 @@ from appliance.address import Carrier
 from appliance.config import SiteLimits
 
 STARTING_LIMITS: dict[Carrier, SiteLimits] = {
+    # Field notes 3. One recipient per message everywhere; APPLE closes early, YAHOO_JP counts per second.
     Carrier.DOCOMO: SiteLimits(connections=4, messages_per_connection=50),
     Carrier.AU: SiteLimits(connections=4, messages_per_connection=50),
     Carrier.SOFTBANK: SiteLimits(connections=4, messages_per_connection=50),
@@ -40,7 +46,8 @@ class Window:
     limits: SiteLimits
     workers: int = 1
     _open: float = 0.0
-    _not_before_s: float = 0.0
+    _not_before_s: float = float("-inf")
+    _halved_until_s: float = float("-inf")
     _resets: int = 0
     _tokens: float = 0.0
     _filled_s: float | None = None
@@ -83,7 +90,9 @@ class Window:
             self._not_before_s = now_s + _SUSPENSION_S
             self._resets = 0
         if throttled:
-            self._open = max(1.0, self._open / 2)
+            if now_s >= self._halved_until_s:
+                self._open = max(1.0, self._open / 2)
+                self._halved_until_s = now_s + _PAUSE_S
             self._not_before_s = max(self._not_before_s, now_s + _PAUSE_S)
         elif not reset:
             self._open = min(self._most, self._open + _RECOVERY)
