@@ -1,0 +1,120 @@
+"""From a registered phone nobody handles registrants' personal data (R10): not seen, not possible."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from appliance.config import Zone
+from appliance.errors import KeyRefused
+from appliance.keys import Purpose, Slot
+from appliance.models import Address, Child, Registration, database
+from tests.web.staff.ward import Clerk, Ward, write
+
+SEALED = re.compile(r"\b(name_sealed|guardian_name_sealed|sealed)\b")
+PERSONAL = ("山田", "佐藤", "鈴木", "docomo.ne.jp", "gmail.com", "ezweb", "softbank.ne.jp")
+WEB = Path(__file__).resolve().parents[3] / "web"
+
+
+@pytest.fixture
+def statements(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every statement that reaches the database from here on."""
+    seen: list[str] = []
+    execute = database.obj.execute_sql
+
+    def spy(sql: str, *rest: Any, **more: Any) -> Any:
+        seen.append(sql)
+        return execute(sql, *rest, **more)
+
+    monkeypatch.setattr(database.obj, "execute_sql", spy)
+    return seen
+
+
+def test_no_page_reads_or_shows_personal_data(sender: Flask, statements: list[str]) -> None:
+    """Every view of the site is asked for, and a broadcast is written, sent and stopped."""
+    clerk = Clerk(sender)
+    seen: set[str] = set()
+    pages: list[str] = []
+
+    @sender.before_request
+    def note() -> None:
+        from flask import request
+
+        seen.add(request.endpoint or "")
+
+    @sender.after_request
+    def keep(response: Any) -> Any:
+        if response.mimetype == "text/html":
+            pages.append(response.get_data(as_text=True))
+        return response
+
+    for login_id in ("sensei", "kocho", "two", "kutan"):
+        clerk.login(login_id)
+        clerk.open("/broadcasts/new")
+        clerk.open("/schools/1/broadcasts")
+        clerk.send("/logout")
+    clerk.login("sensei")
+    submitted = write(clerk)
+    clerk.send()
+    clerk.login("kocho")
+    clerk.open(f"/broadcasts/{submitted}/refuse")
+    clerk.send()
+    clerk.open(f"/broadcasts/{submitted}")
+    clerk.send(f"/broadcasts/{submitted}/again")
+    sent = write(clerk, urgent=True)
+    clerk.open(f"/broadcasts/{sent}/kind")
+    clerk.send(urgent="yes", category="disaster")
+    clerk.send(typed="4")
+    for page in ("", "/progress", "/stop"):
+        clerk.open(f"/broadcasts/{sent}{page}")
+    clerk.send()
+    clerk.open("/")
+    clerk.client.get("/healthz")
+    clerk.client.get("/assets/karamail.css")
+    clerk.client.get(re.findall(r'href="(/staff-assets[^"]+)"', clerk.page)[0])
+
+    assert sender.view_functions.keys() - seen == set()
+    assert len(statements) > 100
+    assert [sql for sql in statements if SEALED.search(sql)] == []
+    for text in pages:
+        assert [word for word in PERSONAL if word in text] == []
+
+
+def test_no_source_of_the_site_names_a_sealed_column() -> None:
+    for room in ("sender", "staff", "common"):
+        for path in (WEB / room).rglob("*"):
+            if path.suffix in {".py", ".html"}:
+                text = path.read_text(encoding="utf-8")
+                assert not SEALED.search(text), path
+                assert not re.search(r"import .*\b(Child|Registration|Address)\b", text), path
+                assert "directory.registrants" not in text, path
+                assert "directory import registrants" not in text, path
+
+
+def test_the_keyring_of_the_site_opens_nothing(ward: Ward) -> None:
+    keyring = ward.keyring(Zone.SENDER)
+    child, address, registration = Child.get(), Address.get(), Registration.get()
+    for slot, sealed in (
+        (Slot(Purpose.NAMES, "child", "name_sealed", ward.school.id, child.id), child.name_sealed),
+        (
+            Slot(Purpose.NAMES, "registration", "guardian_name_sealed", ward.school.id, registration.id),
+            registration.guardian_name_sealed,
+        ),
+        (Slot(Purpose.ADDRESSES, "address", "sealed", ward.school.id, address.id), address.sealed),
+    ):
+        with pytest.raises(KeyRefused):
+            keyring.open(slot, bytes(sealed))
+    with pytest.raises(KeyRefused):
+        keyring.index(Purpose.ADDRESSES, "taro..y@docomo.ne.jp")
+
+
+@pytest.mark.parametrize(
+    "path", ["/schools/1/registrants", "/registrants/1", "/schools/1/handout", "/schools/1"]
+)
+def test_pages_of_the_administration_site_do_not_exist_here(sender: Flask, path: str) -> None:
+    clerk = Clerk(sender)
+    clerk.login("kocho")
+    clerk.open(path)
+    assert clerk.status == 404
