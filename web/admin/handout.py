@@ -36,6 +36,7 @@ def sheet(school_id: int) -> ResponseReturnValue:
         code=code,
         address=_address(code),
         sender_domain=_domain(),
+        hours=desk().config.registration.token_hours,
         may_renew=actor().role is Role.PRINCIPAL,
     )
 
@@ -44,7 +45,7 @@ def sheet(school_id: int) -> ResponseReturnValue:
 def qr(school_id: int) -> Response:
     """mailto: with subject and text, as a drawing."""
     target = f"mailto:{_address(_code(_school(school_id)))}?subject={quote(SUBJECT)}&body={quote(BODY)}"
-    drawing = segno.make_qr(target, error="m").svg_inline(scale=4, border=4, xmldecl=False, omitsize=True)
+    drawing = segno.make_qr(target, error="m").svg_inline(border=4, omitsize=True)
     document = drawing.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
     return Response(document, mimetype="image/svg+xml")
 
