@@ -6,6 +6,7 @@ without that, two workers can take the same row. Refuses to decide how many a si
 """
 
 import secrets
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -168,22 +169,18 @@ def _given_back(now: datetime, *, uncertain: bool, state: DeliveryState) -> dict
 
 def release(claims: Iterable[tuple[int, int]], *, now: datetime, uncertain: bool = False) -> int:
     """Gives (id, token) pairs back untried, or, if `uncertain`, perhaps already taken by the receiver."""
-    pairs = list(claims)
+    by_token: dict[int, list[int]] = defaultdict(list)
+    for delivery_id, token in claims:
+        by_token[token].append(delivery_id)
+    changes = _given_back(now, uncertain=uncertain, state=DeliveryState.QUEUED)
+    if not uncertain:
+        changes["attempts"] = Delivery.attempts - 1
     count = 0
     with db.transaction():
-        for start in range(0, len(pairs), _CHUNK):
-            part = pairs[start : start + _CHUNK]
-            changes = _given_back(now, uncertain=uncertain, state=DeliveryState.QUEUED)
-            if not uncertain:
-                changes["attempts"] = Delivery.attempts - 1
-            count += (
-                Delivery.update(**changes)
-                .where(
-                    Delivery.id.in_([pair[0] for pair in part]),
-                    Delivery.claim_token.in_(list({pair[1] for pair in part})),
-                )
-                .execute()
-            )
+        for token, ids in by_token.items():
+            for start in range(0, len(ids), _CHUNK):
+                part = Delivery.id.in_(ids[start : start + _CHUNK])
+                count += Delivery.update(**changes).where(part, Delivery.claim_token == token).execute()
     return count
 
 

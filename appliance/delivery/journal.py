@@ -42,17 +42,20 @@ class Journal:
         self._written = os.fstat(self._file).st_size
 
     def replay(self) -> Replay:
-        """Reads what the predecessor left. A half-written last line is what was never said."""
+        """Reads what the predecessor left. A half-written or torn line is what was never said."""
         committing: dict[int, int] = {}
         results: dict[int, Result] = {}
         for line in self._path.read_bytes().split(b"\n")[:-1]:
             words = line.decode("ascii", "replace").split(" ")
-            if words[0] == "C" and len(words) == 3:
-                committing[int(words[1])] = int(words[2])
-            elif words[0] == "O" and len(words) == 12:
-                result = self._result(words)
-                committing.pop(result.delivery_id, None)
-                results[result.delivery_id] = result
+            try:
+                if words[0] == "C" and len(words) == 3:
+                    committing[int(words[1])] = int(words[2])
+                elif words[0] == "O" and len(words) == 12:
+                    result = self._result(words)
+                    committing.pop(result.delivery_id, None)
+                    results[result.delivery_id] = result
+            except ValueError:
+                continue  # a torn line; its delivery stays what the lines before it say
         return Replay(list(results.values()), set(committing))
 
     def _result(self, words: list[str]) -> Result:

@@ -8,7 +8,7 @@ comes again.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from peewee import fn
@@ -21,7 +21,6 @@ from appliance.models.fields import micros
 from appliance.states import DELIVERY_OPEN, BroadcastState, DeliveryState, sources
 
 _CHUNK = 500
-_REMEMBERED = timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +51,30 @@ def settle(results: Sequence[Result]) -> Settled:
         groups[_changes_key(result)].append(result)
     counts = dict.fromkeys(Kind, 0)
     with db.transaction():
+        troubles: list[Result] = []
         for group in groups.values():
             changes = _changes(group[0])
             for start in range(0, len(group), _CHUNK):
-                part = group[start : start + _CHUNK]
-                done = _apply(part, changes)
-                counts[part[0].outcome.kind] += done
-        troubles = [result for result in results if result.outcome.kind is not Kind.ACCEPTED]
+                done = _apply(group[start : start + _CHUNK], changes)
+                counts[group[0].outcome.kind] += len(done)
+                if group[0].outcome.kind is not Kind.ACCEPTED:
+                    troubles += done
         if troubles:
             Attempt.insert_many([_attempt(result) for result in troubles]).execute()
-    settled = Settled(counts[Kind.ACCEPTED], counts[Kind.DEFERRED], counts[Kind.FAILED], 0)
-    lost = len(results) - settled.accepted - settled.deferred - settled.failed
-    return Settled(settled.accepted, settled.deferred, settled.failed, lost)
+    lost = len(results) - sum(counts.values())
+    return Settled(counts[Kind.ACCEPTED], counts[Kind.DEFERRED], counts[Kind.FAILED], lost)
 
 
 def _changes_key(result: Result) -> tuple[Any, ...]:
-    """Results with the same key are one UPDATE."""
+    """Results with the same key are one UPDATE. The token is in it: an id of one claim never meets the token
+    of another."""
     outcome = result.outcome
     later = None
     if outcome.kind is Kind.DEFERRED:
         later = (result.lane, result.attempts, outcome.throttled, hash(result.delivery_id) % 16)
-    return (outcome.kind, outcome.code, outcome.enhanced, outcome.reason, outcome.uncertain, later)
+    return (
+        result.token, outcome.kind, outcome.code, outcome.enhanced, outcome.reason, outcome.uncertain, later
+    )  # fmt: skip
 
 
 def _changes(result: Result) -> dict[str, Any]:
@@ -98,15 +100,20 @@ def _changes(result: Result) -> dict[str, Any]:
     return changes
 
 
-def _apply(part: Sequence[Result], changes: dict[str, Any]) -> int:
-    return int(
+def _apply(part: Sequence[Result], changes: dict[str, Any]) -> list[Result]:
+    """Writes the changes and returns those results whose claim was still held."""
+    rows = (
         Delivery.update(**changes)
         .where(
             Delivery.id.in_([result.delivery_id for result in part]),
-            Delivery.claim_token.in_(list({result.token for result in part})),
+            Delivery.claim_token == part[0].token,
         )
+        .returning(Delivery.id)
+        .tuples()
         .execute()
     )
+    held = {row[0] for row in rows}
+    return [result for result in part if result.delivery_id in held]
 
 
 def _attempt(result: Result) -> dict[str, Any]:
@@ -164,12 +171,12 @@ def finish_broadcasts(now: datetime) -> int:
 
 
 def halted(now: datetime) -> set[int]:
-    """Broadcasts that were stopped within the last hours; what of them came back to the queue ends here."""
+    """Broadcasts that were stopped while still useful; what of them came back to the queue ends here."""
     with db.guarded():
         stopped = {
             row[0]
             for row in Broadcast.select(Broadcast.id)
-            .where(Broadcast.state == BroadcastState.STOPPED, Broadcast.finished_at > now - _REMEMBERED)
+            .where(Broadcast.state == BroadcastState.STOPPED, Broadcast.useful_until > now)
             .tuples()
         }
         waiting = Delivery.broadcast.in_(list(stopped)) & Delivery.state.in_(
