@@ -156,6 +156,11 @@ def skip_locked() -> str:
     return "FOR UPDATE SKIP LOCKED" if engine() == "postgresql" else ""
 
 
+def held(query: Any, lock: str) -> Any:
+    """The query with PostgreSQL's row lock, until the commit; SQLite has one writer and needs none."""
+    return query.for_update(lock) if engine() == "postgresql" else query
+
+
 def false() -> str:
     """The literal that a boolean column takes in a written-out statement."""
     return "FALSE" if engine() == "postgresql" else "0"

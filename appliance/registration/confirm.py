@@ -90,11 +90,15 @@ def confirm(
     with db.transaction():
         waiting = _waiting(text, now)
         school = waiting.school
-        school_class = SchoolClass.get_or_none(
-            SchoolClass.id == school_class_id,
-            SchoolClass.school == school,
-            SchoolClass.retired_at.is_null(),
-        )
+        # The class is held until the commit: of two parents at once, the second finds the first one's child.
+        school_class = db.held(
+            SchoolClass.select().where(
+                SchoolClass.id == school_class_id,
+                SchoolClass.school == school,
+                SchoolClass.retired_at.is_null(),
+            ),
+            "FOR NO KEY UPDATE",
+        ).get_or_none()
         if school_class is None:
             raise ClassGone("no such class at this school")
         child_name = names.clean(child_name, "child_name", names_max)
@@ -136,11 +140,12 @@ def _finish(waiting: Registration, **changes: object) -> None:
 def _child(keyring: Keyring, school_class: SchoolClass, name: str, now: datetime) -> int:
     """The child of that name in that class, or a new one."""
     index = keyring.index(Purpose.NAMES, name_form(name))
-    found = Child.get_or_none(
+    same_name = Child.select().where(
         Child.school == school_class.school_id,
         Child.school_class == school_class,
         Child.name_index == index,
     )
+    found = db.held(same_name, "FOR KEY SHARE").first()
     if found is not None:
         return int(found.id)
     new = row_id()
