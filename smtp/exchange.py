@@ -7,8 +7,9 @@ its id, and the next one is taken: one damaged row never stops a lane.
 """
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from appliance import clock, log
 from appliance.address import Address
@@ -27,6 +28,8 @@ class Ledger:
     results: list[Result] = field(default_factory=list)
     untried: list[tuple[int, int]] = field(default_factory=list)
     halted: set[int] = field(default_factory=set)
+    leases: dict[int, datetime] = field(default_factory=dict)
+    """Until when each claim, by its token, is ours."""
     full: Callable[[], None] = lambda: None
 
     def settle(self, claimed: Claimed, outcome: Outcome) -> None:
@@ -38,12 +41,23 @@ class Ledger:
         self.results.append(result)
         self.full()
 
+    def may_be_tried(self, claimed: Claimed) -> bool:
+        """Still wanted, useful and ours: a process held up for longer than its lease has lost it."""
+        now = clock.now()
+        lease_until = self.leases.get(claimed.token)
+        return (
+            claimed.broadcast_id not in self.halted
+            and claimed.expires_at > now
+            and lease_until is not None
+            and lease_until > now
+        )
+
 
 class Exchange:
     """The queue of one receiving site in this worker, and the `Source` of its couriers."""
 
     def __init__(self, name: str, renderer: Renderer, ledger: Ledger, permit: Callable[[], bool]) -> None:
-        """`permit` spends one token of the site's rate and says whether there was one."""
+        """`name` stands in logs; `permit` spends one of the site's rate and says whether there was one."""
         self.name = name
         self._renderer = renderer
         self._ledger = ledger
@@ -60,6 +74,11 @@ class Exchange:
         """How many of the waiting ones are urgent."""
         return sum(1 for lane, *_ in self._waiting if lane == 0)
 
+    def held(self) -> Iterator[Claimed]:
+        """Everything that waits here or is on its way."""
+        yield from (claimed for _, _, claimed, _ in self._waiting)
+        yield from self._in_flight.values()
+
     def add(self, claimed: Claimed, address: Address) -> None:
         heapq.heappush(self._waiting, (claimed.lane, claimed.id, claimed, address))
 
@@ -68,7 +87,7 @@ class Exchange:
     def take(self) -> Message | None:
         while self._waiting:
             claimed = self._waiting[0][2]
-            if claimed.broadcast_id in self._ledger.halted or claimed.expires_at <= clock.now():
+            if not self._ledger.may_be_tried(claimed):
                 heapq.heappop(self._waiting)
                 self._ledger.untried.append((claimed.id, claimed.token))
                 continue
@@ -108,6 +127,6 @@ class Exchange:
         return count
 
     def give_back(self) -> None:
-        """This worker stops: what nobody tried goes back to the queue."""
+        """This worker stops, or is no longer sure of its claims: what nobody tried goes back to the queue."""
         self._ledger.untried += [(claimed.id, claimed.token) for _, _, claimed, _ in self._waiting]
         self._waiting.clear()

@@ -9,6 +9,9 @@ How it fails:
 
 - the database is away: results stay in memory and journal, nothing new is claimed, it asks again;
 - the journal cannot be written: the fault ends the worker, supervisor starts it again and it replays;
+- a claim whose commit nobody confirmed is given back by its token, as soon as the database answers;
+- this process is held up for longer than its lease: what it had not tried belongs to others, it lets go;
+- a name server does not answer: the letters for that domain wait for it, no others do;
 - a site cannot be reached: its letters are deferred and retried by the schedule, other sites go on;
 - kill -9: see `appliance.delivery`.
 """
@@ -18,6 +21,7 @@ import functools
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from appliance import address, clock, db, delivery, log, registration
@@ -35,8 +39,10 @@ _UPKEEP_S = 1.0
 _EXPIRE_REQUESTS_S = 600.0
 _DATABASE_AWAY_S = 1.0
 _DRAIN_S = 20.0
+_EXTENSIONS = 4  # signs of life in the time of one lease
 _URGENT = 0
 _T = TypeVar("_T")
+_Letter = tuple[Claimed, address.Address]
 
 
 class Relay:
@@ -50,32 +56,41 @@ class Relay:
         self._ledger = Ledger(self._worker, journal)
         self._ledger.full = self._wake_settler
         self._renderer = Renderer(config, keyring)
-        self._router = Router(config.relay)
+        self._router = Router(config.relay, config.mail.hostname)
         self._database = ThreadPoolExecutor(1, thread_name_prefix="relay-db")
         self._stations: dict[str, Station] = {}
         self._by_domain: dict[str, Station] = {}
         self._claimed_for: dict[str, set[str]] = {}
+        self._routing: dict[str, list[_Letter]] = {}
+        self._lookups: set[asyncio.Task[None]] = set()
+        self._doubtful: set[int] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._settle_now = asyncio.Event()
+        self._extend_due = 0.0
         self._requests_due = 0.0
 
     async def start(self) -> None:
         """Replays what a killed predecessor left, then begins. Raises `DatabaseUnavailable`."""
         await self._in_database(self._replay)
+        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._tasks.append(asyncio.create_task(self._until_broken(), name="relay-broken"))
         for loop in (self._claiming, self._settling, self._upkeep):
             self._tasks.append(asyncio.create_task(self._forever(loop), name=f"relay-{loop.__name__}"))
 
     async def stop(self) -> None:
         """Claims nothing more, lets the couriers finish what they carry, gives the rest back."""
-        for task in self._tasks:
+        for task in (*self._tasks, *self._lookups):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for station in self._stations.values():
-            station.exchange.give_back()
+        await asyncio.gather(*self._tasks, *self._lookups, return_exceptions=True)
+        self._give_back()
         await asyncio.gather(*(station.close(_DRAIN_S) for station in self._stations.values()))
         try:
             while self._ledger.results or self._ledger.untried:
                 await self._settle()
+            await self._in_database(  # what a claim that was cut short had taken
+                delivery.release_worker, self._worker, uncertain_ids=set(), now=clock.now()
+            )
+            self._ledger.journal.clear()
         except DatabaseUnavailable as error:
             log.database_unavailable(error)  # the journal has it
         self._database.shutdown()
@@ -86,7 +101,14 @@ class Relay:
         """The loops; one that ends has failed, and the worker with it."""
         return self._tasks
 
-    # --- the three loops
+    # --- the loops
+
+    async def _until_broken(self) -> None:
+        await self._broken
+
+    def _break(self, error: OSError) -> None:
+        if not self._broken.done():
+            self._broken.set_exception(error)
 
     async def _forever(self, step: Callable[[], Any]) -> None:
         """Repeats a step; while the database is away it waits and asks again."""
@@ -99,17 +121,24 @@ class Relay:
 
     async def _claiming(self) -> None:
         """One look at the queue: for each site that has something due and room here, claim and sort."""
+        if self._doubtful:
+            await self._in_database(delivery.release_claims, tuple(self._doubtful), now=clock.now())
+            self._doubtful.clear()
         claimed_any = False
         for site, lane in await self._in_database(delivery.sites_waiting, clock.now()):
             limit = self._room(site, lane)
             if limit <= 0:
                 continue
             lanes = (_URGENT,) if lane == _URGENT else (0, 1, 2)
-            claims = await self._in_database(self._claim, site, limit, lanes)
+            token, now = delivery.fresh_token(), clock.now()
+            self._doubtful.add(token)  # until its letters are in our hands
+            claims = await self._in_database(self._claim, site, limit, lanes, token, now)
+            self._ledger.leases[token] = now + timedelta(seconds=self._config.relay.lease_s)
+            self._sort(claims)
+            self._doubtful.discard(token)
             if claims:
                 claimed_any = True
                 log.claimed(site, len(claims))
-                await self._sort(claims)
         if not claimed_any:
             await asyncio.sleep(_POLL_S)
 
@@ -123,7 +152,9 @@ class Relay:
 
     async def _upkeep(self) -> None:
         now = clock.now()
-        await self._in_database(delivery.extend, self._worker, lease_s=self._config.relay.lease_s, now=now)
+        if clock.monotonic() >= self._extend_due:
+            await self._extend(now)
+            self._extend_due = clock.monotonic() + self._config.relay.lease_s / _EXTENSIONS
         await self._in_database(delivery.take_over, now)
         await self._in_database(delivery.expire, now)
         self._ledger.halted = await self._in_database(delivery.halted, now)
@@ -135,12 +166,42 @@ class Relay:
             station.tick()
         await asyncio.sleep(_UPKEEP_S)
 
+    async def _extend(self, now: datetime) -> None:
+        """The sign of life, for what is really held here. What has become somebody else's is let go."""
+        leases = self._ledger.leases
+        held = [claimed for letters in self._routing.values() for claimed, _ in letters]
+        for station in self._stations.values():
+            held += station.exchange.held()
+        tokens = {claimed.token for claimed in held}
+        lapsed = any(leases[token] <= now for token in tokens)
+        tokens |= {result.token for result in self._ledger.results}
+        for token in leases.keys() - tokens:
+            del leases[token]
+        if not tokens:
+            return
+        lease_s = self._config.relay.lease_s
+        own = await self._in_database(
+            delivery.extend, self._worker, lease_s=lease_s, now=now, tokens=tuple(tokens)
+        )
+        if lapsed or own < len(held):
+            self._give_back()
+        leases.update(dict.fromkeys(tokens, now + timedelta(seconds=lease_s)))
+
+    def _give_back(self) -> None:
+        """Everything that nobody here has tried."""
+        for letters in self._routing.values():
+            self._ledger.untried += [(claimed.id, claimed.token) for claimed, _ in letters]
+            letters.clear()
+        for station in self._stations.values():
+            station.exchange.give_back()
+
     # --- claiming
 
     def _room(self, site: str, lane: int) -> int:
         """How many more of a site this worker should hold: about two seconds' worth, urgent always."""
         stations = [self._stations[name] for name in self._claimed_for.get(site, ())]
         waiting = sum(len(station.exchange) for station in stations)
+        waiting += sum(claimed.site == site for letters in self._routing.values() for claimed, _ in letters)
         pace = sum(station.pace for station in stations)
         wanted = min(self._config.relay.claim_size, max(50, 2 * pace))
         if lane == _URGENT:
@@ -148,52 +209,85 @@ class Relay:
             return wanted - urgent if urgent <= wanted // 2 else 0
         return wanted - waiting if waiting <= wanted // 2 else 0
 
-    def _claim(self, site: str, limit: int, lanes: tuple[int, ...]) -> list[Claimed]:
+    def _claim(
+        self, site: str, limit: int, lanes: tuple[int, ...], token: int, now: datetime
+    ) -> list[tuple[Claimed, address.Address | None]]:
+        """Claims, and opens the addresses: keys lie in the database, too. None for one that does not open."""
         claims = delivery.claim(
-            self._worker, site, limit=limit, lease_s=self._config.relay.lease_s, now=clock.now(), lanes=lanes
+            self._worker,
+            site,
+            limit=limit,
+            lease_s=self._config.relay.lease_s,
+            now=now,
+            lanes=lanes,
+            token=token,
         )
         self._renderer.prepare(claims)
-        return claims
+        return [(claimed, self._opened(claimed)) for claimed in claims]
 
-    async def _sort(self, claims: list[Claimed]) -> None:
-        """Opens the addresses and hands each delivery to the station of its receiving site."""
-        by_domain: dict[str, list[tuple[Claimed, address.Address]]] = {}
-        for claimed in claims:
-            slot = Slot(Purpose.ADDRESSES, "address", "sealed", claimed.school_id, claimed.address_id)
-            try:
-                recipient = address.parse(self._keyring.open(slot, claimed.sealed))
-            except (KeyRefused, AddressInvalid) as error:
-                log.rendering_failed(claimed.id, error)
+    def _opened(self, claimed: Claimed) -> address.Address | None:
+        slot = Slot(Purpose.ADDRESSES, "address", "sealed", claimed.school_id, claimed.address_id)
+        try:
+            return address.parse(self._keyring.open(slot, claimed.sealed))
+        except (KeyRefused, AddressInvalid) as error:
+            log.rendering_failed(claimed.id, error)
+            return None
+
+    def _sort(self, claims: list[tuple[Claimed, address.Address | None]]) -> None:
+        """Hands each letter to the station of its receiving site; a domain without a route is looked up."""
+        by_domain: dict[str, list[_Letter]] = {}
+        for claimed, recipient in claims:
+            if recipient is None:
                 self._ledger.settle(claimed, Outcome(Kind.FAILED, reason=Reason.INTERNAL))
-                continue
-            by_domain.setdefault(recipient.domain, []).append((claimed, recipient))
-        for domain, letters in by_domain.items():
+            else:
+                by_domain.setdefault(recipient.domain, []).append((claimed, recipient))
+        for domain, theirs in by_domain.items():
             station = self._by_domain.get(domain)
-            if station is None or station.stale:
-                station = await self._station(domain, letters)
-            if station is None:
-                continue
-            self._claimed_for.setdefault(letters[0][0].site, set()).add(station.exchange.name)
-            for claimed, recipient in letters:
-                station.exchange.add(claimed, recipient)
-            station.staff()
+            if station is not None and not station.stale:
+                self._hand(station, theirs)
+            elif domain in self._routing:
+                self._routing[domain] += theirs
+            else:
+                self._routing[domain] = theirs
+                lookup = asyncio.create_task(self._look_up(domain), name="relay-route")
+                self._lookups.add(lookup)
+                lookup.add_done_callback(functools.partial(self._looked_up, domain))
 
-    async def _station(self, domain: str, letters: list[tuple[Claimed, address.Address]]) -> Station | None:
-        """The station for a domain's mail exchangers; without a route its letters are settled at once."""
+    def _hand(self, station: Station, letters: list[_Letter]) -> None:
+        for claimed, recipient in letters:
+            self._claimed_for.setdefault(claimed.site, set()).add(station.site)
+            station.exchange.add(claimed, recipient)
+        station.staff()
+
+    def _looked_up(self, domain: str, task: "asyncio.Task[None]") -> None:
+        """A look-up that failed in a way nobody foresaw costs its own letters a try and nobody else's."""
+        self._lookups.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.unexpected(error)
+            for claimed, _ in self._routing.pop(domain, []):
+                self._ledger.settle(claimed, Outcome(Kind.DEFERRED, reason=Reason.INTERNAL))
+
+    async def _look_up(self, domain: str) -> None:
+        """Finds the station for a domain; without a route its letters are settled at once."""
         try:
             route = await self._router.find(domain)
         except NoRoute as error:
-            for claimed, _ in letters:
+            for claimed, _ in self._routing.pop(domain):
                 self._ledger.settle(claimed, error.outcome)
-            return None
+            return
+        letters = self._routing.pop(domain)
         station = self._stations.get(route.site)
-        if station is None:
-            station = Station(self._config, route, self._renderer, self._ledger)
-            self._stations[route.site] = station
-        else:
+        if station is not None:
             station.reroute(route)
-        self._by_domain[domain] = station
-        return station
+        elif letters:
+            label = letters[0][0].site
+            station = Station(
+                self._config, route, self._renderer, self._ledger, label=label, broken=self._break
+            )
+            self._stations[route.site] = station
+        if station is not None:
+            self._by_domain[domain] = station
+            self._hand(station, letters)
 
     # --- settling
 

@@ -6,6 +6,7 @@ waits here gets the outcome of the last try, and the queue's schedule brings it 
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 from appliance import clock, log
@@ -19,14 +20,27 @@ from smtp.shaping import Window, limits_for
 from smtp.terms import CourierSettings, Unreachable
 
 _LINGER_S = 0.3
+_PERMIT_S = 0.1
 _PER_COURIER = 4  # letters that justify one more connection
 
 
 class Station:
     """One per receiving site and worker."""
 
-    def __init__(self, config: Config, route: Route, renderer: Renderer, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        config: Config,
+        route: Route,
+        renderer: Renderer,
+        ledger: Ledger,
+        *,
+        label: str,
+        broken: Callable[[OSError], None],
+    ) -> None:
+        """`label` is how logs may call the site: its hosts' names could be a family's name. `broken` hears
+        that the journal refused a line."""
         self._config = config
+        self._broken = broken
         self._route = route
         limits = limits_for(route.carrier, config.relay.sites, route.site)
         self._window = Window(limits, workers=config.mail.workers)
@@ -36,19 +50,33 @@ class Station:
             ),
             linger_s=_LINGER_S,
         )
-        self.exchange = Exchange(route.site, renderer, ledger, self._permit)
+        self.exchange = Exchange(label, renderer, ledger, self._permit)
         self._couriers: dict[asyncio.Task[None], Courier | None] = {}
+        self._later: asyncio.TimerHandle | None = None
         self._accepted_before = 0
         self.pace = 0
         """Letters accepted in the last second."""
 
     def _permit(self) -> bool:
-        return self._window.permit(clock.monotonic())
+        permitted = self._window.permit(clock.monotonic())
+        if not permitted and self._later is None:
+            self._later = asyncio.get_running_loop().call_later(_PERMIT_S, self._try_again)
+        return permitted
+
+    def _try_again(self) -> None:
+        """A site with a rate: couriers that found none left look again before they leave."""
+        self._later = None
+        self.staff()
 
     @property
     def stale(self) -> bool:
         """Its route is older than DNS said it may be."""
         return self._route.expires_at_s <= clock.monotonic()
+
+    @property
+    def site(self) -> str:
+        """The name of the receiving site: its hosts."""
+        return self._route.site
 
     def reroute(self, route: Route) -> None:
         """The same site, as DNS has it now."""
@@ -76,6 +104,8 @@ class Station:
         del self._couriers[task]
         if not task.cancelled() and (error := task.exception()) is not None:
             log.unexpected(error)
+            if isinstance(error, OSError):
+                self._broken(error)
 
     async def _serve(self) -> None:
         """One courier's life: connect to the first host that answers, carry, report; again while useful."""
@@ -110,6 +140,8 @@ class Station:
 
     async def close(self, within_s: float) -> None:
         """Lets the couriers finish what they carry; cuts those that take longer."""
+        if self._later is not None:
+            self._later.cancel()
         tasks = list(self._couriers)
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=within_s)

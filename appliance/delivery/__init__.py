@@ -14,7 +14,17 @@ Owns claims with leases, results, retry, expiry and the counts. Semantics, state
 Refuses to know SMTP: an `Outcome` is all it hears. Fails with `DatabaseUnavailable`; then nothing changed.
 """
 
-from appliance.delivery.claim import Claimed, claim, extend, release, release_worker, sites_waiting, take_over
+from appliance.delivery.claim import (
+    Claimed,
+    claim,
+    extend,
+    fresh_token,
+    release,
+    release_claims,
+    release_worker,
+    sites_waiting,
+    take_over,
+)
 from appliance.delivery.journal import Journal, Replay
 from appliance.delivery.outcome import Kind, Outcome, Reason
 from appliance.delivery.settle import Result, bounced, expire, finish_broadcasts, halted, settle
@@ -34,9 +44,11 @@ __all__ = [
     "expire",
     "extend",
     "finish_broadcasts",
+    "fresh_token",
     "halted",
     "progress",
     "release",
+    "release_claims",
     "release_worker",
     "settle",
     "sites_waiting",

@@ -7,7 +7,7 @@ without that, two workers can take the same row. Refuses to decide how many a si
 
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -65,14 +65,27 @@ def sites_waiting(now: datetime) -> list[tuple[str, int]]:
     return [(site, lane) for site, lane in rows if lane is not None]
 
 
+def fresh_token() -> int:
+    """A new claim token. Who knows it before the claim can give back what a lost connection left unclear."""
+    return secrets.randbits(63)
+
+
 def claim(
-    worker: str, site: str, *, limit: int, lease_s: float, now: datetime, lanes: Iterable[int] = (0, 1, 2)
+    worker: str,
+    site: str,
+    *,
+    limit: int,
+    lease_s: float,
+    now: datetime,
+    lanes: Iterable[int] = (0, 1, 2),
+    token: int | None = None,
 ) -> list[Claimed]:
     """Takes up to `limit` deliveries of a site, the most urgent lane first, for `lease_s` seconds.
 
-    The attempt is counted before it is made: a worker that dies leaves it counted.
+    The attempt is counted before it is made: a worker that dies leaves it counted. `token` is a
+    `fresh_token`, used for this claim only.
     """
-    token = secrets.randbits(63)
+    token = fresh_token() if token is None else token
     moment_now = micros(now)
     wanted = ", ".join(str(int(lane)) for lane in sorted(lanes))
     with db.transaction():
@@ -143,14 +156,17 @@ def _held(ids: list[int], token: int) -> list[Claimed]:
     ]
 
 
-def extend(worker: str, *, lease_s: float, now: datetime) -> int:
-    """A sign of life: everything this worker holds is its own for another `lease_s` seconds."""
+def extend(worker: str, *, lease_s: float, now: datetime, tokens: Collection[int] | None = None) -> int:
+    """A sign of life: what this worker holds is its own for another `lease_s` seconds.
+
+    With `tokens` only these claims: what nobody in the worker knows about any more runs out. Returns how many
+    deliveries were still its own.
+    """
+    held = (Delivery.claimed_by == worker) & (Delivery.state == DeliveryState.SENDING)
+    if tokens is not None:
+        held &= Delivery.claim_token.in_(list(tokens))
     with db.transaction():
-        count = (
-            Delivery.update(lease_until=now + timedelta(seconds=lease_s))
-            .where(Delivery.claimed_by == worker, Delivery.state == DeliveryState.SENDING)
-            .execute()
-        )
+        count = Delivery.update(lease_until=now + timedelta(seconds=lease_s)).where(held).execute()
     return int(count)
 
 
@@ -182,6 +198,15 @@ def release(claims: Iterable[tuple[int, int]], *, now: datetime, uncertain: bool
                 part = Delivery.id.in_(ids[start : start + _CHUNK])
                 count += Delivery.update(**changes).where(part, Delivery.claim_token == token).execute()
     return count
+
+
+def release_claims(tokens: Collection[int], *, now: datetime) -> int:
+    """Gives whole claims back of which nobody knows whether they were made: nothing of them was tried."""
+    changes = _given_back(now, uncertain=False, state=DeliveryState.QUEUED)
+    changes["attempts"] = Delivery.attempts - 1
+    with db.transaction():
+        count = Delivery.update(**changes).where(Delivery.claim_token.in_(list(tokens))).execute()
+    return int(count)
 
 
 def release_worker(worker: str, *, uncertain_ids: set[int], now: datetime) -> tuple[int, int]:
