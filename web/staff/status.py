@@ -16,7 +16,6 @@ from appliance.errors import WrongState
 from appliance.models import Broadcast
 from appliance.states import BroadcastState, DeliveryState
 from web.common import page
-from web.common.language import count
 from web.staff.check import may_act
 from web.staff.compose import next_step
 from web.staff.desk import actor
@@ -94,23 +93,25 @@ def _progress(found: Broadcast) -> dict[str, object]:
             (_COLOURS.get(state, state.value), _(DELIVERY_STATES[state]), progress.by_state[state])
             for state in shown
         ],
-        "rows": _carriers(progress),
+        "carriers": _carriers(progress),
         "until": found.finished_at or clock.now(),
         "now": clock.now(),
     }
 
 
-def _carriers(progress: Progress) -> list[tuple[str, ...]]:
-    """A row per carrier, the largest first."""
-    rows = []
-    for carrier, counts in sorted(progress.by_carrier.items(), key=lambda item: -sum(item[1].values())):
-        numbers = (
-            counts[_D.ACCEPTED],
-            sum(counts[state] for state in _WAITING),
-            counts[_D.DEFERRED],
-            sum(counts[state] for state in _FAILED),
-            counts[_D.SUPPRESSED],
-            sum(counts.values()),
-        )
-        rows.append((_(CARRIERS[carrier]), *(count(number) for number in numbers)))
-    return rows
+def _carriers(progress: Progress) -> list[dict[str, object]]:
+    """A row per carrier, the largest first; of the states but 受理 only those that occur."""
+    by_size = sorted(progress.by_carrier.items(), key=lambda item: -sum(item[1].values()))
+    return [
+        {
+            "name": _(CARRIERS[carrier]),
+            "accepted": counts[_D.ACCEPTED],
+            "total": sum(counts.values()),
+            "others": [
+                (_(DELIVERY_STATES[state]), counts[state])
+                for state in SHOWN
+                if state is not _D.ACCEPTED and counts[state]
+            ],
+        }
+        for carrier, counts in by_size
+    ]

@@ -8,9 +8,8 @@
     function show() {
       var left = most - Array.from(field.value).length;
       place.classList.toggle("count--over", left < 0);
-      place.textContent = left < 0
-        ? place.getAttribute("data-count-over") + " " + -left
-        : place.getAttribute("data-count-left") + " " + left;
+      place.textContent = place.getAttribute(left < 0 ? "data-count-over" : "data-count-left")
+        + " " + Math.abs(left).toLocaleString() + place.getAttribute("data-count-unit");
     }
     field.addEventListener("input", show);
     show();
