@@ -8,6 +8,8 @@ there, and `require_complete` asks for the rest before submitting. Fails with `T
 import unicodedata
 from datetime import datetime
 
+from peewee import IntegrityError
+
 from appliance import access, audit, db
 from appliance.actor import Actor
 from appliance.audience import Audience
@@ -32,28 +34,43 @@ def draft(
     body: str = "",
     audience: Audience | None = None,
 ) -> Broadcast:
-    """A new draft. The same `once_key` (one per opened page) returns the draft it made before."""
+    """A new draft. The same `once_key` (one per opened page) returns the draft it made before.
+
+    Raises `TextInvalid`, `NotAllowed`, and `WrongState` for another author's `once_key`.
+    """
     _require(access.may_write(actor, school.id))
-    with db.transaction():
-        existing: Broadcast | None = Broadcast.get_or_none(
+    try:
+        with db.transaction():
+            existing = _drafted(actor, once_key)
+            if existing is not None:
+                return existing
+            made: Broadcast = Broadcast.create(
+                school=school,
+                author=actor.account_id,
+                urgent=urgent,
+                category=_category(category),
+                subject=clean_subject(subject, complete=False),
+                body=clean_body(body, complete=False),
+                audience=_audience(school.id, audience or Audience(frozenset())).write(),
+                state=BroadcastState.DRAFT,
+                once_key=once_key,
+                created_at=now,
+            )
+            audit.record(actor, audit.Act.BROADCAST_DRAFTED, "broadcast", made.id, school_id=school.id)
+    except IntegrityError:  # the same page sent twice at the same moment, or somebody else's page
+        existing = _drafted(actor, once_key)
+        if existing is None:
+            raise WrongState("the page belongs to another draft") from None
+        return existing
+    return made
+
+
+def _drafted(actor: Actor, once_key: str) -> Broadcast | None:
+    with db.guarded():
+        found: Broadcast | None = Broadcast.get_or_none(
             Broadcast.once_key == once_key, Broadcast.author == actor.account_id
         )
-        if existing is not None:
-            return existing
-        made: Broadcast = Broadcast.create(
-            school=school,
-            author=actor.account_id,
-            urgent=urgent,
-            category=_category(category),
-            subject=clean_subject(subject, complete=False),
-            body=clean_body(body, complete=False),
-            audience=_audience(school.id, audience or Audience(frozenset())).write(),
-            state=BroadcastState.DRAFT,
-            once_key=once_key,
-            created_at=now,
-        )
-        audit.record(actor, audit.Act.BROADCAST_DRAFTED, "broadcast", made.id, school_id=school.id)
-    return made
+    return found
 
 
 def revise(

@@ -1,13 +1,12 @@
 """仮登録 → 本登録: the guardian's way, with everything that goes wrong at a kitchen table."""
 
 import os
-import threading
 from collections import Counter
 
 import pytest
 import time_machine
 
-from appliance import access, clock, db, registration, security_code, token
+from appliance import access, clock, registration, security_code, token
 from appliance.address import parse
 from appliance.config import Zone
 from appliance.delivery.letters import LetterKind
@@ -23,7 +22,7 @@ from appliance.errors import (
 from appliance.keys import Purpose, Slot
 from appliance.models import Address, Child, Delivery, Inbound, Registration, School
 from appliance.registration import Confirmed, Request, request_many
-from tests.flows.ward import Ward
+from tests.flows.ward import Ward, together
 
 DAY = 24 * 3600
 
@@ -218,32 +217,10 @@ def test_a_school_that_closed_meanwhile_takes_no_registration(ward: Ward) -> Non
 # --- at the same moment
 
 
-def _together(ward: Ward, *jobs: object) -> list[object]:
-    """Runs the jobs at the same moment, each in a thread with its own connection; what each came to."""
-    barrier = threading.Barrier(len(jobs))
-    ends: list[object] = [None] * len(jobs)
-
-    def run(place: int, job: object) -> None:
-        try:
-            barrier.wait(10)
-            ends[place] = job()
-        except Exception as error:  # noqa: BLE001  (what it came to is what the test asks)
-            ends[place] = error
-        finally:
-            db.close()
-
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(jobs)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    return ends
-
-
 @pytest.mark.parametrize("attempt", range(3))
 def test_a_double_click_registers_once(ward: Ward, attempt: int) -> None:
     link = ward.link(ward.empty_mail("hanako@docomo.ne.jp").registration_id)
-    ends = _together(ward, *[lambda: ward.confirm(link, "山田 花子", "山田 太郎")] * 2)
+    ends = together(*[lambda: ward.confirm(link, "山田 花子", "山田 太郎")] * 2)
     assert sorted(type(end).__name__ for end in ends) == ["Confirmed", "TokenUsed"], ends
     assert Registration.select().where(Registration.state == "confirmed").count() == 1
     assert Child.select().count() == 1
@@ -255,9 +232,7 @@ def test_both_parents_at_the_same_moment_have_one_child(ward: Ward, attempt: int
     links = [
         ward.link(ward.empty_mail(f"parent{number}@docomo.ne.jp").registration_id) for number in range(4)
     ]
-    ends = _together(
-        ward, *[lambda link=link: ward.confirm(link, "山田 花子", "山田 太郎") for link in links]
-    )
+    ends = together(*[lambda link=link: ward.confirm(link, "山田 花子", "山田 太郎") for link in links])
     assert [type(end) for end in ends] == [Confirmed] * 4, ends
     assert Child.select().count() == 1
 
@@ -266,8 +241,7 @@ def test_a_mother_who_registers_while_the_clerk_removes_the_father_is_registered
     father = ward.register("taro@docomo.ne.jp", "山田 花子", "山田 太郎")
     link = ward.link(ward.empty_mail("yuki@gmail.com").registration_id)
     found = access.registration(ward.actor(), father.id)
-    ends = _together(
-        ward,
+    ends = together(
         lambda: ward.confirm(link, "山田 花子", "山田 雪"),
         lambda: registrants.remove(ward.actor(), found, clock.now()),
     )
@@ -279,7 +253,7 @@ def test_a_mother_who_registers_while_the_clerk_removes_the_father_is_registered
 
 def test_two_workers_with_the_same_mail_make_one_request(ward: Ward) -> None:
     digest = os.urandom(32)
-    ends = _together(ward, *[lambda: ward.empty_mail("hanako@docomo.ne.jp", digest=digest)] * 2)
+    ends = together(*[lambda: ward.empty_mail("hanako@docomo.ne.jp", digest=digest)] * 2)
     assert sorted(str(end.kind) for end in ends) == ["None", "reply"]
     assert Registration.select().count() == 1
 
@@ -292,7 +266,7 @@ def test_two_workers_with_the_same_parents_in_opposite_order_take_both(ward: War
         requests = [Request(code, sender, os.urandom(32)) for sender in order]
         return request_many(ward.keyring(Zone.MAIL), requests, now=clock.now())
 
-    ends = _together(ward, lambda: group(senders), lambda: group(senders[::-1]))
+    ends = together(lambda: group(senders), lambda: group(senders[::-1]))
     assert [type(end) for end in ends] == [list, list], ends
     assert Address.select().count() == 40
     assert Registration.select().count() == 80

@@ -5,6 +5,8 @@ real names: for the queue they are only addresses.
 """
 
 import os
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +15,7 @@ from appliance import (
     audience,
     broadcast,
     clock,
+    db,
     delivery,
     keystore,
     registration,
@@ -178,6 +181,28 @@ def states(written: Broadcast | None = None) -> dict[str, int]:
     for (state,) in query.tuples():
         counted[state] = counted.get(state, 0) + 1
     return counted
+
+
+def together(*jobs: Callable[[], object]) -> list[object]:
+    """Runs the jobs at the same moment, each in a thread with its own connection; what each came to."""
+    barrier = threading.Barrier(len(jobs))
+    ends: list[object] = [None] * len(jobs)
+
+    def run(place: int, job: Callable[[], object]) -> None:
+        try:
+            barrier.wait(10)
+            ends[place] = job()
+        except Exception as error:  # noqa: BLE001  (what it came to is what the test asks)
+            ends[place] = error
+        finally:
+            db.close()
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(jobs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return ends
 
 
 def found(config: Config) -> Ward:
