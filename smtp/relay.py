@@ -304,7 +304,7 @@ class Relay:
         try:
             settled = await self._in_database(delivery.settle, results)
             if untried:
-                await self._in_database(delivery.release, untried, now=clock.now())
+                await self._in_database(self._release, untried)
         except BaseException:
             self._ledger.results[:0] = results  # settling twice is harmless: the claim token is gone
             self._ledger.untried[:0] = untried
@@ -312,6 +312,14 @@ class Relay:
         self._ledger.journal.settled(self._ledger.results)
         spent_ms = int((clock.monotonic() - began) * 1000)
         log.settled(settled.accepted, settled.deferred, settled.failed, settled.lost, spent_ms)
+
+    def _release(self, untried: list[tuple[int, int]]) -> None:
+        """In one go, so that what was stopped is not claimed again in between."""
+        now = clock.now()
+        with db.transaction():
+            delivery.release(untried, now=now)
+            if self._ledger.halted:
+                delivery.halted(now)
 
     def _replay(self) -> None:
         replay = self._ledger.journal.replay()

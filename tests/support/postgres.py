@@ -75,6 +75,17 @@ class Cluster:
                 self._server.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def stop(self) -> None:
+        """Gone from one moment to the next; `start` brings it back with what it had committed."""
+        if self._server is not None and self._server.poll() is None:
+            self._server.send_signal(signal.SIGQUIT)
+            self._server.wait(timeout=20)
+
+    def start(self) -> None:
+        """After `stop`."""
+        if not self._started(self.folder / "data", self.port):
+            raise RuntimeError(f"PostgreSQL did not come back:\n{self._log()}")
+
     def create(self, name: str, *, template: str = "template0") -> str:
         """A new database, as a URL for `database.url`; an empty one, or a copy of `template`."""
         with self._maintenance() as connection:
@@ -99,9 +110,10 @@ class Cluster:
         if done.returncode:
             raise RuntimeError(f"{program} failed:\n{done.stdout}{done.stderr}")
 
-    def _started(self, data: Path) -> bool:
+    def _started(self, data: Path, port: int = 0) -> bool:
         """Starts the server on a port that is free now; False when somebody else took the port first."""
-        self.port = free_port()
+        self.port = port or free_port()
+        (data / "postmaster.pid").unlink(missing_ok=True)
         settings = _ALWAYS | ({} if self._durable else _FAST)
         settings |= {"port": str(self.port), "unix_socket_directories": str(self.folder)}
         command = [str(self._programs / "postgres"), "-D", str(data)]
