@@ -54,7 +54,7 @@ def _type(annotation: Any) -> str:
         return f"table of {_type(get_args(annotation)[1])}"
     if origin is not None:
         return _type(get_args(annotation)[0])
-    words = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
+    words = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false", "Path": "path"}
     return words.get(annotation.__name__, str(annotation.__name__))
 
 

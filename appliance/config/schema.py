@@ -9,8 +9,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from appliance import address
+from appliance.errors import AddressInvalid
 
 
 class Zone(StrEnum):
@@ -38,15 +42,39 @@ def _host_name(text: str) -> str:
 
 
 def _origin(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
+    if not re.fullmatch(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", text):
         raise ValueError("expected scheme and host only, for example https://touroku.example.lg.jp")
+    return text
+
+
+def _line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("expected one printable line")
+    return text
+
+
+def _time_zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (OSError, ValueError, KeyError):
+        raise ValueError("expected an IANA time zone such as Asia/Tokyo") from None
+    return text
+
+
+def _mailbox(text: str) -> str:
+    try:
+        address.parse(text)
+    except AddressInvalid as error:
+        raise ValueError(f"expected one mail address: {error.reason}") from None
     return text
 
 
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 Origin = Annotated[str, AfterValidator(_origin)]
+Line = Annotated[str, AfterValidator(_line)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+Mailbox = Annotated[str, AfterValidator(_mailbox)]
 
 
 class Section(BaseModel):
@@ -56,10 +84,10 @@ class Section(BaseModel):
 
 
 class Ward(Section):
-    name: str = Field(min_length=1, description="The ward as pages and mails name it, in Japanese.")
-    name_en: str = Field(min_length=1, description="The same in English.")
-    timezone: str = Field("Asia/Tokyo", description="IANA time zone in which people read times.")
-    inquiry: str = Field("", description="Where a guardian asks for help: one printable line.")
+    name: Line = Field(min_length=1, description="The ward as pages and mails name it, in Japanese.")
+    name_en: Line = Field(min_length=1, description="The same in English.")
+    timezone: TimeZone = Field("Asia/Tokyo", description="IANA time zone in which people read times.")
+    inquiry: Line = Field("", description="Where a guardian asks for help: one printable line.")
 
 
 class Database(Section):
@@ -76,7 +104,7 @@ class Database(Section):
     def _known_engine(self) -> Self:
         if not self.url.startswith(("sqlite:///", "postgresql://")):
             raise ValueError("url: expected sqlite:///path or postgresql://role@host/name")
-        if re.match(r"postgresql://[^@/]*:[^@/]*@", self.url):
+        if re.search(r"^postgresql://[^@/]*:[^@/]*@|[?&]password=", self.url, re.IGNORECASE):
             raise ValueError("url: a password does not belong here; put it into password_file")
         return self
 
@@ -85,7 +113,7 @@ class Mail(Section):
     hostname: HostName = Field(description="Our name in the SMTP banner and in EHLO; its PTR must match.")
     registration_domain: HostName = Field(description="Empty mails go to <security code>@this domain.")
     bounce_domain: HostName = Field(description="Return paths of everything we send lie under it.")
-    from_address: str = Field(description="The From address of all mail; its domain is signed.")
+    from_address: Mailbox = Field(description="The From address of all mail; its domain is signed.")
     dkim_selector: str = Field("k1", pattern=r"^[a-z0-9-]+$", description="Selector of the RSA key.")
     listen: list[Endpoint] = Field(["0.0.0.0:25"], description="Where empty mails arrive.")
     workers: int = Field(2, ge=1, le=64, description="Mail worker processes on this node; one per core.")
