@@ -4,7 +4,7 @@ from appliance.db import ddl
 
 SCHEMA = """
 CREATE TABLE zone_key (
-    zone TEXT PRIMARY KEY,
+    zone TEXT NOT NULL PRIMARY KEY,
     public {blob} NOT NULL,
     created_at BIGINT NOT NULL
 );
@@ -100,7 +100,7 @@ CREATE TABLE audit (
 );
 CREATE INDEX audit_school ON audit (school_id, at);
 CREATE TABLE address (
-    id BIGINT PRIMARY KEY,
+    id BIGINT NOT NULL PRIMARY KEY,
     school_id BIGINT NOT NULL,
     address_index {blob} NOT NULL,
     sealed {blob} NOT NULL,
@@ -110,7 +110,7 @@ CREATE TABLE address (
 );
 CREATE INDEX address_index_everywhere ON address (address_index);
 CREATE TABLE child (
-    id BIGINT PRIMARY KEY,
+    id BIGINT NOT NULL PRIMARY KEY,
     school_id BIGINT NOT NULL REFERENCES school (id),
     school_class_id BIGINT NOT NULL REFERENCES school_class (id),
     name_sealed {blob} NOT NULL,
@@ -120,7 +120,7 @@ CREATE TABLE child (
 CREATE INDEX child_name ON child (school_id, name_index);
 CREATE INDEX child_class ON child (school_class_id);
 CREATE TABLE registration (
-    id BIGINT PRIMARY KEY,
+    id BIGINT NOT NULL PRIMARY KEY,
     school_id BIGINT NOT NULL REFERENCES school (id),
     address_id BIGINT NOT NULL REFERENCES address (id),
     child_id BIGINT REFERENCES child (id),
@@ -138,7 +138,7 @@ CREATE UNIQUE INDEX registration_once ON registration (child_id, address_id) WHE
 CREATE INDEX registration_school ON registration (school_id, state);
 CREATE INDEX registration_waiting ON registration (expires_at) WHERE state = 'requested';
 CREATE TABLE inbound (
-    digest {blob} PRIMARY KEY,
+    digest {blob} NOT NULL PRIMARY KEY,
     received_at BIGINT NOT NULL
 );
 CREATE INDEX inbound_age ON inbound (received_at);
