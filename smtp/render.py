@@ -61,7 +61,7 @@ class Renderer:
         return self._signer.template(
             [
                 *self._from(school),
-                (b"Subject", _words(wording.subject_line(school, broadcast))),
+                (b"Subject", _words("Subject", wording.subject_line(school, broadcast))),
                 (b"Date", format_datetime(started).encode()),
                 (b"Auto-Submitted", b"auto-generated"),
                 (b"List-Id", b"<school-%d.%s>" % (school.id, self._domain.encode())),
@@ -106,7 +106,7 @@ class Renderer:
         return self._signer.template(
             [
                 *self._from(school),
-                (b"Subject", _words(subject)),
+                (b"Subject", _words("Subject", subject)),
                 (b"Date", format_datetime(claimed.created_at).encode()),
                 (
                     b"Auto-Submitted",
@@ -119,7 +119,8 @@ class Renderer:
 
     def _from(self, school: School | None) -> list[tuple[bytes, bytes]]:
         name = school.name if school else self._config.ward.name
-        return [(b"From", b"%s <%s>" % (_words(name), self._config.mail.from_address.encode()))]
+        address = self._config.mail.from_address.encode()
+        return [(b"From", b"%s\r\n <%s>" % (_words("From", name), address))]
 
 
 _MIME = (
@@ -129,9 +130,10 @@ _MIME = (
 )
 
 
-def _words(text: str) -> bytes:
-    """RFC 2047, folded; safe against line breaks because encoded words hold none."""
-    return Header(text, "utf-8", maxlinelen=72).encode(linesep="\r\n").encode("ascii")
+def _words(header: str, text: str) -> bytes:
+    """RFC 2047, in lines of at most 76; safe against line breaks because encoded words hold none."""
+    words = Header(text, "utf-8", maxlinelen=76, header_name=header)
+    return words.encode(linesep="\r\n").encode("ascii")
 
 
 def _body(text: str) -> bytes:
