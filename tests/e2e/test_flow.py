@@ -122,7 +122,7 @@ def test_the_longest_subject_and_the_longest_school_keep_the_rules_of_form(
         (mail,) = receiver.mails()
         judges.check(mail)
         assert parsed(mail)["Subject"] == f"【{school.name}】{subject}"
-        # Not by the policy's address parser: Python 3.11 keeps the blanks between encoded words (RFC 2047 6.2).
+        # Not by the policy: Python 3.11 keeps the blanks between encoded words (RFC 2047 6.2).
         written_from = email.message_from_bytes(mail.content)["From"]
         assert str(make_header(decode_header(written_from))).startswith(f"{school.name} <")
 
