@@ -5,6 +5,7 @@ mark (1 octet), the delivery's id (8 octets) and a MAC (11 octets, 88 bits, HMAC
 domains and why a mail bounced. Fails with `ReturnPathForged`, which says nothing about what was wrong.
 """
 
+import functools
 import hashlib
 import hmac
 from base64 import b32decode, b32encode
@@ -49,7 +50,12 @@ def is_shaped(local_part: str) -> bool:
     return len(local_part) == 1 + _TEXT_LENGTH and local_part[0] in "bB"
 
 
+@functools.cache
+def _mark(key: bytes) -> bytes:
+    return hashlib.sha256(b"return-path mark\x1f" + key).digest()[:1]
+
+
 def _sealed(key: bytes, identity: bytes) -> bytes:
-    mark = hashlib.sha256(b"return-path mark\x1f" + key).digest()[:1]
+    mark = _mark(key)
     mac = hmac.digest(key, b"return-path\x1f" + mark + identity, "sha256")[:_MAC_OCTETS]
     return mark + identity + mac

@@ -6,15 +6,14 @@ Cannot fail.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from appliance.address import Carrier
 from appliance.config.schema import Relay
 from appliance.delivery.outcome import Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One letter to one recipient, rendered and signed.
 
     `sender` (the return path) and `recipient` are wire forms without brackets. `content` has CR LF lines

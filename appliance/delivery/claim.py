@@ -8,11 +8,11 @@ without that, two workers can take the same row. Refuses to decide how many a si
 import secrets
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from appliance import db
-from appliance.models import Address, Delivery
+from appliance.models import Delivery
 from appliance.models.fields import micros, moment
 from appliance.states import DeliveryState
 
@@ -20,8 +20,7 @@ _WAITING = "state IN ('queued', 'deferred')"  # literally so: the partial indexe
 _CHUNK = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """A delivery in a worker's hand. `sealed` is the address as its school sealed it."""
 
     id: int
@@ -115,44 +114,20 @@ def _held(ids: list[int], token: int) -> list[Claimed]:
     """The claimed rows with their sealed addresses, most urgent first and in the queue's order."""
     if not ids:
         return []
-    rows = (
-        Delivery.select(
-            Delivery.id,
-            Delivery.kind,
-            Delivery.site,
-            Delivery.lane,
-            Delivery.school_id,
-            Delivery.broadcast,
-            Delivery.registration,
-            Address.id,
-            Address.sealed,
-            Delivery.attempts,
-            Delivery.created_at,
-            Delivery.expires_at,
-        )
-        .join(Address)
-        .where(Delivery.id.in_(ids), Delivery.claim_token == token)
-        .order_by(Delivery.lane, Delivery.id)
-        .tuples()
-    )
-    cursor = rows
+    # Written out: peewee's own way of reading so many rows costs ten times this (measured).
+    rows = db.statement(
+        f"""
+        SELECT d.id, d.kind, d.site, d.lane, d.school_id, d.broadcast_id, d.registration_id,
+               a.id, a.sealed, d.attempts, d.created_at, d.expires_at
+        FROM delivery AS d JOIN address AS a ON a.id = d.address_id
+        WHERE d.id IN ({db.listed(ids)}) AND d.claim_token = ?
+        ORDER BY d.lane, d.id
+        """,
+        token,
+    ).fetchall()
     return [
-        Claimed(
-            id=row[0],
-            token=token,
-            kind=row[1],
-            site=row[2],
-            lane=row[3],
-            school_id=row[4],
-            broadcast_id=row[5],
-            registration_id=row[6],
-            address_id=row[7],
-            sealed=bytes(row[8]),
-            attempts=row[9],
-            created_at=row[10] if isinstance(row[10], datetime) else moment(row[10]),
-            expires_at=row[11] if isinstance(row[11], datetime) else moment(row[11]),
-        )
-        for row in cursor
+        Claimed(row[0], token, *row[1:8], bytes(row[8]), row[9], moment(row[10]), moment(row[11]))
+        for row in rows
     ]
 
 

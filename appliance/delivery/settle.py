@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from peewee import fn
+from peewee import SQL, fn
 
 from appliance import db
 from appliance.delivery import retry
@@ -23,8 +23,7 @@ from appliance.states import DELIVERY_OPEN, BroadcastState, DeliveryState, sourc
 _CHUNK = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """The outcome of one claimed delivery; `lane` and `attempts` as they were claimed."""
 
     delivery_id: int
@@ -105,7 +104,7 @@ def _apply(part: Sequence[Result], changes: dict[str, Any]) -> list[Result]:
     rows = (
         Delivery.update(**changes)
         .where(
-            Delivery.id.in_([result.delivery_id for result in part]),
+            SQL(f"id IN ({db.listed([result.delivery_id for result in part])})"),
             Delivery.claim_token == part[0].token,
         )
         .returning(Delivery.id)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.address import Carrier, carrier_of, parse, parse_path
+from appliance.address import Carrier, carrier_of, parse, parse_path, read
 from appliance.errors import AddressInvalid
 
 ODD = ["a..b@docomo.ne.jp", "ab.@docomo.ne.jp", ".ab@ezweb.ne.jp", "a..b@au.com", "-ab@docomo.ne.jp"]
@@ -64,6 +64,7 @@ def test_what_is_kept_sealed_reads_back_as_the_same_address(line: str) -> None:
         return
     if address is not None:
         assert parse(address.canonical) == address
+        assert read(address.canonical) == address
 
 
 @pytest.mark.parametrize("odd", ODD)

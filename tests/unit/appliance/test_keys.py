@@ -131,6 +131,10 @@ def test_the_zone_keys_and_cookies_of_two_zones_are_different(folder: Path) -> N
 # --- moved, damaged, swapped
 
 
+BOTH_WAYS = pytest.mark.parametrize("sealing", [Zone.GUARDIAN, Zone.ADMIN], ids=["to public", "by opener"])
+
+
+@BOTH_WAYS
 @pytest.mark.parametrize(
     "elsewhere",
     [
@@ -143,9 +147,11 @@ def test_the_zone_keys_and_cookies_of_two_zones_are_different(folder: Path) -> N
     ],
     ids=["row", "column", "table", "school", "purpose", "row 11"],
 )
-def test_a_value_moved_elsewhere_does_not_open(rings: dict[Zone, Keyring], elsewhere: Slot) -> None:
+def test_a_value_moved_elsewhere_does_not_open(
+    rings: dict[Zone, Keyring], elsewhere: Slot, sealing: Zone
+) -> None:
     admin = rings[Zone.ADMIN]
-    sealed = admin.seal(NAME, "山田 花子")
+    sealed = rings[sealing].seal(NAME, "山田 花子")
     with pytest.raises(KeyRefused) as refusal:
         admin.open(elsewhere, sealed)
     assert "山田" not in str(refusal.value)
@@ -163,9 +169,12 @@ def test_no_two_slots_say_the_same() -> None:
     assert len({slot.info() for slot in slots}) == len(slots)
 
 
-@given(st.data())
-def test_a_damaged_value_does_not_open(rings: dict[Zone, Keyring], data: st.DataObject) -> None:
-    sealed = bytearray(rings[Zone.ADMIN].seal(NAME, "山田 花子"))
+@BOTH_WAYS
+@given(data=st.data())
+def test_a_damaged_value_does_not_open(
+    rings: dict[Zone, Keyring], data: st.DataObject, sealing: Zone
+) -> None:
+    sealed = bytearray(rings[sealing].seal(NAME, "山田 花子"))
     bit = data.draw(st.integers(0, len(sealed) * 8 - 1))
     sealed[bit // 8] ^= 1 << bit % 8
     with pytest.raises(KeyRefused):
@@ -178,14 +187,16 @@ def test_what_was_never_sealed_does_not_open(rings: dict[Zone, Keyring], noise: 
         rings[Zone.ADMIN].open(NAME, noise)
 
 
-@given(st.text(max_size=300))
-def test_every_text_comes_back(rings: dict[Zone, Keyring], text: str) -> None:
-    sealed = rings[Zone.GUARDIAN].seal(NAME, text)
+@BOTH_WAYS
+@given(text=st.text(max_size=300))
+def test_every_text_comes_back(rings: dict[Zone, Keyring], text: str, sealing: Zone) -> None:
+    sealed = rings[sealing].seal(NAME, text)
     assert rings[Zone.ADMIN].open(NAME, sealed) == text
 
 
-def test_the_same_name_sealed_twice_looks_different(rings: dict[Zone, Keyring]) -> None:
-    assert rings[Zone.GUARDIAN].seal(NAME, "山田") != rings[Zone.GUARDIAN].seal(NAME, "山田")
+@BOTH_WAYS
+def test_the_same_name_sealed_twice_looks_different(rings: dict[Zone, Keyring], sealing: Zone) -> None:
+    assert rings[sealing].seal(NAME, "山田") != rings[sealing].seal(NAME, "山田")
 
 
 @pytest.mark.parametrize("swap", ["school", "purpose", "zone"])
