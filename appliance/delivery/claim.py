@@ -32,8 +32,8 @@ class Claimed(NamedTuple):
     broadcast_id: int | None
     registration_id: int | None
     address_id: int
-    sealed: bytes
     attempts: int
+    sealed: bytes
     created_at: datetime
     expires_at: datetime
 
@@ -117,8 +117,8 @@ def _held(ids: list[int], token: int) -> list[Claimed]:
     # Written out: peewee's own way of reading so many rows costs ten times this (measured).
     rows = db.statement(
         f"""
-        SELECT d.id, d.kind, d.site, d.lane, d.school_id, d.broadcast_id, d.registration_id,
-               a.id, a.sealed, d.attempts, d.created_at, d.expires_at
+        SELECT d.id, d.claim_token, d.kind, d.site, d.lane, d.school_id, d.broadcast_id,
+               d.registration_id, a.id, d.attempts, a.sealed, d.created_at, d.expires_at
         FROM delivery AS d JOIN address AS a ON a.id = d.address_id
         WHERE d.id IN ({db.listed(ids)}) AND d.claim_token = ?
         ORDER BY d.lane, d.id
@@ -126,8 +126,8 @@ def _held(ids: list[int], token: int) -> list[Claimed]:
         token,
     ).fetchall()
     return [
-        Claimed(row[0], token, *row[1:8], bytes(row[8]), row[9], moment(row[10]), moment(row[11]))
-        for row in rows
+        Claimed._make((*known, bytes(sealed), moment(created_at), moment(expires_at)))
+        for *known, sealed, created_at, expires_at in rows
     ]
 
 
