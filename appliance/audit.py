@@ -38,6 +38,7 @@ class Act(StrEnum):
     BROADCAST_REFUSED = "broadcast.refused"
     BROADCAST_SENT = "broadcast.sent"
     BROADCAST_STOPPED = "broadcast.stopped"
+    CALL_SHEET_OPENED = "call_sheet.opened"  # opens names
 
 
 def record(

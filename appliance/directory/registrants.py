@@ -8,7 +8,7 @@ child, as at registration. Changing what somebody else has removed meanwhile is 
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,7 @@ from appliance.states import DELIVERY_OPEN, RegistrationState, check
 
 PAGE_ROWS = 50
 NAMES_MAX = 60
+_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Registrant:
 
     registration_id: int
     child_id: int
+    address_id: int
     school_class_id: int
     grade: str
     label: str
@@ -97,6 +99,22 @@ def find(actor: Actor, keyring: Keyring, school_id: int, child_name: str) -> lis
             by="name", opened=len(rows),
         )  # fmt: skip
     return rows
+
+
+def of_children(keyring: Keyring, school_id: int, child_ids: Collection[int]) -> list[Registrant]:
+    """Opens the registrations of these children of a school, by class. The caller has asked `access`, and
+    records the opening in the same transaction."""
+    ids = list(child_ids)
+    rows: list[Registrant] = []
+    for start in range(0, len(ids), _CHUNK):
+        query = _confirmed().where(
+            Registration.school == school_id, Registration.child.in_(ids[start : start + _CHUNK])
+        )
+        rows += _open_all(keyring, query)
+    order = {row.id: (row.sort_key, row.id) for row in SchoolClass.select()}
+    return sorted(
+        rows, key=lambda row: (*order[row.school_class_id], name_form(row.child_name), row.confirmed_at)
+    )
 
 
 def opened(actor: Actor, keyring: Keyring, registration: Registration) -> Registrant:
@@ -210,6 +228,7 @@ def _open_all(keyring: Keyring, rows: Iterable[Registration]) -> list[Registrant
         Registrant(
             registration_id=row.id,
             child_id=row.child_id,
+            address_id=row.address_id,
             school_class_id=row.child.school_class_id,
             grade=row.child.school_class.grade,
             label=row.child.school_class.label,

@@ -5,11 +5,11 @@ itself where there is JavaScript, and a link that does it where there is none. R
 受理 is what the receiving side said, nothing more. Fails into 404 for a broadcast of another school.
 """
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from appliance import access, broadcast, clock, delivery
+from appliance import access, broadcast, clock, delivery, reach
 from appliance.audience import Audience, echo
 from appliance.delivery import Progress
 from appliance.errors import WrongState
@@ -88,6 +88,8 @@ def _progress(found: Broadcast) -> dict[str, object]:
         "failed": sum(progress.by_state[state] for state in _FAILED),
         "suppressed": progress.by_state[_D.SUPPRESSED],
         "uncertain": progress.uncertain,
+        "reach": reach.count(found),
+        "call_sheet": _call_sheet(found),
         "going_on": progress.still_open > 0 or found.state == _S.SENDING,
         "parts": [
             (_COLOURS.get(state, state.value), _(DELIVERY_STATES[state]), progress.by_state[state])
@@ -97,6 +99,15 @@ def _progress(found: Broadcast) -> dict[str, object]:
         "until": found.finished_at or clock.now(),
         "now": clock.now(),
     }
+
+
+def _call_sheet(found: Broadcast) -> str | None:
+    """The address of the call sheet, on the site that has one, for those who may open names."""
+    if "call_sheet.sheet" not in current_app.view_functions:
+        return None
+    if access.may_open_names(actor(), found.school_id) is not None:
+        return None
+    return url_for("call_sheet.sheet", broadcast_id=found.id)
 
 
 def _carriers(progress: Progress) -> list[dict[str, object]]:

@@ -1,0 +1,134 @@
+"""到達: of each child that a broadcast is about, whether it came to anybody at home.
+
+Owns the count per child and the call sheet (電話連絡票): the children of whom no address has accepted the
+mail, for the telephone. Counting opens nothing; the sheet opens names and is recorded in the same transaction
+(R27). A child is judged by the addresses it has now, as far as they were in the audience: who registered
+later, or left, is not in it. Refuses the words delivered and read: 受理 is all that is known. Raises
+`NotYours` and `NotAllowed` for the sheet as `appliance.directory.registrants` does.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from appliance import access, audit, db
+from appliance.actor import Actor
+from appliance.audience import Audience, members
+from appliance.delivery.outcome import Reason
+from appliance.directory import registrants
+from appliance.errors import NotAllowed
+from appliance.keys import Keyring
+from appliance.models import Broadcast, Delivery
+from appliance.states import DELIVERY_OPEN, DeliveryState
+
+_OPEN = ", ".join(f"'{state}'" for state in DELIVERY_OPEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Children by the best that happened to any of their addresses."""
+
+    accepted: int
+    waiting: int
+    none: int
+
+    @property
+    def children(self) -> int:
+        return self.accepted + self.waiting + self.none
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One guardian of a child that was not reached, and what became of the mail."""
+
+    guardian_name: str = field(repr=False)
+    state: DeliveryState
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Unreached:
+    """A line of the call sheet."""
+
+    child_id: int
+    grade: str
+    label: str
+    child_name: str = field(repr=False)
+    contacts: list[Contact]
+
+
+def count(broadcast: Broadcast) -> Reach:
+    """One query, whatever the size of the audience."""
+    source, parameters = members(broadcast.school_id, Audience.read(broadcast.audience))
+    with db.guarded():
+        rows = db.statement(
+            f"""
+            SELECT best, COUNT(*) FROM (
+                SELECT MAX(CASE WHEN d.state = 'accepted' THEN 2 WHEN d.state IN ({_OPEN}) THEN 1 ELSE 0 END)
+                       AS best
+                FROM (SELECT c.id AS child_id, a.id AS address_id {source}) AS m
+                JOIN delivery AS d ON d.broadcast_id = ? AND d.address_id = m.address_id
+                GROUP BY m.child_id
+            ) AS children GROUP BY best
+            """,  # noqa: S608  (constants only)
+            *parameters,
+            broadcast.id,
+        ).fetchall()
+    by_best = dict(rows)
+    return Reach(accepted=by_best.get(2, 0), waiting=by_best.get(1, 0), none=by_best.get(0, 0))
+
+
+def call_sheet(actor: Actor, keyring: Keyring, broadcast: Broadcast) -> list[Unreached]:
+    """The children of whom no address has accepted the mail, by class; also those that still wait."""
+    access.school(actor, broadcast.school_id)
+    reason = access.may_open_names(actor, broadcast.school_id)
+    if reason is not None:
+        raise NotAllowed(reason)
+    with db.transaction():
+        states = _unaccepted(broadcast)
+        rows = registrants.of_children(keyring, broadcast.school_id, states.keys())
+        audit.record(
+            actor, audit.Act.CALL_SHEET_OPENED, "broadcast", broadcast.id,
+            school_id=broadcast.school_id, children=len(states), opened=len(rows),
+        )  # fmt: skip
+    sheet: dict[int, Unreached] = {}
+    for row in rows:
+        line = sheet.setdefault(
+            row.child_id, Unreached(row.child_id, row.grade, row.label, row.child_name, [])
+        )
+        ended = states[row.child_id].get(row.address_id)
+        if ended is not None:
+            line.contacts.append(Contact(row.guardian_name, *ended))
+    return list(sheet.values())
+
+
+def _unaccepted(broadcast: Broadcast) -> dict[int, dict[int, tuple[DeliveryState, Reason]]]:
+    """By child, of those without an accepted mail: what became of the mail to each of its addresses."""
+    source, parameters = members(broadcast.school_id, Audience.read(broadcast.audience))
+    rows = db.statement(
+        f"""
+        SELECT m.child_id, m.address_id, d.state, d.reason
+        FROM (SELECT c.id AS child_id, a.id AS address_id {source}) AS m
+        JOIN delivery AS d ON d.broadcast_id = ? AND d.address_id = m.address_id
+        WHERE NOT EXISTS (
+            SELECT 1 FROM registration AS r2
+            JOIN delivery AS d2 ON d2.broadcast_id = ? AND d2.address_id = r2.address_id
+            WHERE r2.child_id = m.child_id AND r2.state = 'confirmed' AND d2.state = 'accepted'
+        )
+        """,  # noqa: S608  (constants only)
+        *parameters,
+        broadcast.id,
+        broadcast.id,
+    ).fetchall()
+    found: dict[int, dict[int, tuple[DeliveryState, Reason]]] = defaultdict(dict)
+    for child_id, address_id, state, reason in rows:
+        found[child_id][address_id] = (DeliveryState(state), Reason(reason))
+    return found
+
+
+def is_settled(broadcast: Broadcast) -> bool:
+    """Nothing of it waits any more: the sheet will not grow shorter by itself."""
+    with db.guarded():
+        still_open = Delivery.select(Delivery.id).where(
+            Delivery.broadcast == broadcast.id, Delivery.state.in_(DELIVERY_OPEN)
+        )
+        return not still_open.exists()

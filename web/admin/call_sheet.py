@@ -1,0 +1,52 @@
+"""電話連絡票: whom nobody at home was told of, for the telephone.
+
+Owns the page, made to be printed, and the words for why a mail did not arrive. Names are opened through
+`appliance.reach`, which records it. Refuses to say more than is known: a refusal of docomo and au may be a filter.
+Fails into 404 for another school, 403 for a role that may not see names.
+"""
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from appliance import access, clock, reach
+from appliance.delivery import Reason
+from appliance.reach import Contact
+from appliance.states import DELIVERY_OPEN, DeliveryState
+from web.common import page
+from web.common.language import later
+from web.staff import actor, desk
+from web.staff.words import DELIVERY_STATES
+
+pages = Blueprint("call_sheet", __name__)
+_WHY = {
+    Reason.UNKNOWN_USER: later("アドレスがなくなっています"),
+    Reason.UNKNOWN_OR_FILTERED: later("受信拒否の設定か、アドレスの廃止"),
+    Reason.MAILBOX_FULL: later("受信箱がいっぱいです"),
+    Reason.REFUSED: later("相手のメール会社が断りました"),
+    Reason.ADDRESS_SYNTAX: later("アドレスの形を相手が受け付けません"),
+    Reason.NO_ROUTE: later("アドレスの「@」より後がありません"),
+}
+
+
+@pages.get("/broadcasts/<int:broadcast_id>/call-sheet")
+def sheet(broadcast_id: int) -> ResponseReturnValue:
+    """The children that were not reached, by class; opening it is recorded."""
+    found = access.broadcast(actor(), broadcast_id)
+    lines = reach.call_sheet(actor(), desk().keyring, found) if found.started_at else []
+    return page(
+        "admin/call_sheet.html",
+        broadcast=found,
+        school=found.school,
+        lines=lines,
+        waiting=sum(contact.state in DELIVERY_OPEN for line in lines for contact in line.contacts),
+        why=why,
+        now=clock.now(),
+    )
+
+
+def why(contact: Contact) -> str:
+    """What became of one mail, in words."""
+    if contact.state in (DeliveryState.FAILED, DeliveryState.BOUNCED) and contact.reason in _WHY:
+        return _(_WHY[contact.reason])
+    return _(DELIVERY_STATES[contact.state])
