@@ -19,11 +19,13 @@ from appliance.models import Registration
 from web.admin.registrants import name_sentence
 from web.common import page
 from web.staff import actor, desk
+from web.staff.session import repeatable
 
 pages = Blueprint("corrections", __name__, url_prefix="/registrants/<int:registration_id>")
 
 
 @pages.route("/names", methods=["GET", "POST"])
+@repeatable
 def names(registration_id: int) -> ResponseReturnValue:
     """The two names anew."""
     found = access.registration(actor(), registration_id)
@@ -75,8 +77,7 @@ def remove(registration_id: int) -> ResponseReturnValue:
         return page("admin/remove.html", registration=found, row=row)
     school_id, class_id = found.school_id, found.child.school_class_id
     registrants.remove(actor(), found, clock.now())
-    address = url_for("registrants.of_school", school_id=school_id, **{"class": class_id})
-    return page("admin/removed.html", school=found.school, address=address)
+    return redirect(url_for("registrants.removed", school_id=school_id, **{"class": class_id}), 303)
 
 
 def _back_to(found: Registration) -> ResponseReturnValue:

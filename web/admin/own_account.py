@@ -4,7 +4,7 @@ Owns the form. Refuses to show or send any password; `appliance.account` checks 
 same page; a wrong old password says only that.
 """
 
-from flask import Blueprint, request
+from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -21,7 +21,7 @@ def password() -> ResponseReturnValue:
     """Old, new, new again."""
     least = desk().config.account.password_min_length
     if request.method == "GET":
-        return page("admin/password.html", least=least, done=False)
+        return page("admin/password.html", least=least, done="done" in request.args)
     old, new, again = (request.form.get(field, "") for field in ("old", "new", "again"))
     errors = {}
     if new != again:
@@ -38,4 +38,6 @@ def password() -> ResponseReturnValue:
                 "guessable": _("推測されやすいため使えません。IDを含まない、いろいろな文字にしてください。"),
                 "same": _("今のパスワードとは違うものにしてください。"),
             }.get(invalid.reason, _("別のパスワードにしてください。"))
-    return page("admin/password.html", least=least, done=not errors, errors=errors)
+    if not errors:
+        return redirect(url_for(".password", done=1), 303)
+    return page("admin/password.html", least=least, done=False, errors=errors)

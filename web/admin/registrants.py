@@ -15,14 +15,16 @@ from appliance.directory import registrants
 from appliance.errors import NameInvalid, NotAllowed
 from appliance.models import School
 from web.common import page
+from web.common.language import later
 from web.staff import actor, desk
+from web.staff.session import repeatable
 
 pages = Blueprint("registrants", __name__)
 _SENTENCES = {
-    "empty": "氏名を書いてください。",
-    "too_long": "氏名が長すぎます。%(most)s字までで書いてください。",
-    "control": "氏名に使えない文字があります。消して、もう一度書いてください。",
-    "not_a_name": "氏名に使えない記号や数字だけの文字列です。氏名を書いてください。",
+    "empty": later("氏名を書いてください。"),
+    "too_long": later("氏名が長すぎます。%(most)s字までで書いてください。"),
+    "control": later("氏名に使えない文字があります。消して、もう一度書いてください。"),
+    "not_a_name": later("氏名に使えない記号や数字だけの文字列です。氏名を書いてください。"),
 }
 
 
@@ -48,6 +50,7 @@ def of_school(school_id: int) -> ResponseReturnValue:
 
 
 @pages.route("/schools/<int:school_id>/registrants/search", methods=["GET", "POST"])
+@repeatable
 def search(school_id: int) -> ResponseReturnValue:
     """By the child's full name, exactly as written but for spaces and width."""
     found = openable_school(actor(), school_id)
@@ -68,6 +71,15 @@ def one(registration_id: int) -> ResponseReturnValue:
     registration = access.registration(actor(), registration_id)
     row = registrants.opened(actor(), desk().keyring, registration)
     return page("admin/registrant.html", row=row, school=registration.school)
+
+
+@pages.get("/schools/<int:school_id>/registrants/removed")
+def removed(school_id: int) -> ResponseReturnValue:
+    """Says that it is done, and leads back to the class; opens no name."""
+    found = openable_school(actor(), school_id)
+    class_id = _positive(request.args.get("class", ""))
+    address = url_for(".of_school", school_id=school_id, **({"class": class_id} if class_id else {}))
+    return page("admin/removed.html", school=found, address=address)
 
 
 def openable_school(who: Actor, school_id: int) -> School:

@@ -1,6 +1,6 @@
 """What a page says when there is no page to show.
 
-Owns the words for each refusal, in Japanese with English beneath whatever language was chosen: who is lost
+Owns the words for each refusal, in both languages whichever was chosen, the reader's first: who is lost
 needs both. Says what happened and what to do next, blames nobody, quotes nothing that was sent. Translates
 the domain's exceptions: `NotYours` 404 (never said which), `NotAllowed` 403, `WrongState` 409,
 `DatabaseUnavailable` 503. Fails, if the template itself breaks, into a line of plain text.

@@ -2,7 +2,7 @@
 
 Owns login and session, the way from a blank page to a sent broadcast, and its status page. Both sites show
 the same pages from here; each gives its own home page and navigation. Refuses registrants: no name and no
-address of a guardian is read in this room, which a test holds (R10). Japanese only, like its readers.
+address of a guardian is read in this room, which a test holds (R10).
 
     from web.staff import create, Item
 
@@ -17,7 +17,7 @@ address of a guardian is read in this room, which a test holds (R10). Japanese o
 | `check` | everything once more, then send, submit, approve, refuse |
 | `status` | progress by state and carrier, and stopping |
 | `listing` | the broadcasts of a school, and what waits for the actor |
-| `words` | Japanese words of states, roles, categories, carriers |
+| `words` | the words for states, roles, categories, carriers |
 | `samples` | 文例: a text to start from, by category |
 
 Fails towards the login page: without a session nothing is shown, in one place (`session.guard`).

@@ -17,6 +17,7 @@ from appliance.config import Config, Zone
 from appliance.errors import NotAllowed
 from web.common import create as create_site
 from web.common import errorpages, public
+from web.common.language import LANGUAGES, catalogue
 from web.staff import check, compose, listing, session, status, words
 from web.staff.desk import KEY, Desk
 
@@ -38,7 +39,7 @@ def create(
     `navigation` gives (key, label, address) of the menu for the present actor; `blueprints` are the site's
     own pages, among them the endpoint `home.home`. Raises `SecretMissing`.
     """
-    app = create_site(zone, config, import_name, title=title, guard=session.guard)
+    app = create_site(zone, config, import_name, title=title, languages=tuple(LANGUAGES), guard=session.guard)
     app.extensions[KEY] = Desk(config, zone, keystore.open_keyring(config, zone))
     app.register_blueprint(_files())
     for blueprint in (
@@ -58,16 +59,18 @@ def _for_templates(navigation: Navigation) -> dict[str, object]:
         "actor": g.actor if known else None,
         "menu": navigation() if known else [],
         "fragment": request.headers.get("X-Fragment") == "1",
+        "kept": session.kept(),
     }
 
 
 def _not_allowed(error: NotAllowed) -> object:
-    """403, with the reason where the actor can do something with it."""
+    """403, with the reason where the actor can do something with it, in both languages."""
     reason = words.REFUSALS.get(error.reason)
     if reason is None:
         return errorpages.answer(403)
     said = errorpages.WORDS[403]
-    return errorpages.answer(403, errorpages.Words(said.title, reason, said.title_en, said.next_en))
+    reason_en = catalogue("en").gettext(reason)
+    return errorpages.answer(403, errorpages.Words(said.title, reason, said.title_en, reason_en))
 
 
 def _files() -> Blueprint:

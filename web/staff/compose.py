@@ -20,6 +20,7 @@ from appliance.errors import NotAllowed, TextInvalid, WrongState
 from appliance.models import Broadcast, School
 from appliance.states import BroadcastState
 from web.common import page
+from web.common.language import count
 from web.staff import samples, session, words
 from web.staff.desk import actor
 
@@ -39,7 +40,7 @@ def school() -> ResponseReturnValue:
         asked = request.args.get("school", "")
         if asked.isascii() and asked.isdigit() and int(asked) in {each.id for each in mine}:
             return redirect(url_for(".begin", school_id=int(asked)), 303)
-    options = [(each.id, each.name) for each in mine]
+    options = [(each.id, words.school_name(each)) for each in mine]
     errors = {"school": _("どの学校から送るか選んでください。")} if "asked" in request.args else {}
     return page("staff/school.html", options=options, errors=errors)
 
@@ -133,6 +134,7 @@ def audience(broadcast_id: int) -> ResponseReturnValue:
 
 @pages.route("/broadcasts/<int:broadcast_id>/text", methods=["GET", "POST"])
 @session.resumable
+@session.repeatable
 def text(broadcast_id: int) -> ResponseReturnValue:
     """Subject and text, from a sample of the category."""
     found = draft_of(broadcast_id)
@@ -204,12 +206,16 @@ def next_step(found: Broadcast) -> str:
 
 def text_sentence(invalid: TextInvalid) -> str:
     """What the writer must do."""
-    name, most = (_("件名"), SUBJECT_MAX) if invalid.field == "subject" else (_("本文"), TEXT_MAX)
+    subject = invalid.field == "subject"
     if invalid.reason == "empty":
-        return _("%(field)sを書いてください。", field=name)
+        return _("件名を書いてください。") if subject else _("本文を書いてください。")
     if invalid.reason == "too_long":
-        return _("%(field)sは%(most)s字までです。短くしてください。", field=name, most=most)
-    return _("%(field)sに、メールで送れない文字があります。改行などの制御文字を消してください。", field=name)
+        if subject:
+            return _("件名は%(most)s字までです。短くしてください。", most=SUBJECT_MAX)
+        return _("本文は%(most)s字までです。短くしてください。", most=TEXT_MAX)
+    if subject:
+        return _("件名に、メールで送れない文字があります。改行などの制御文字を消してください。")
+    return _("本文に、メールで送れない文字があります。制御文字を消してください。")
 
 
 def _writable_school(school_id: int) -> School:
@@ -254,7 +260,11 @@ def _by_grade(everybody: Echo) -> list[tuple[str, list[tuple[str, str, str]]]]:
                 (
                     str(row.school_class_id),
                     f"{row.grade} {row.label}".strip(),
-                    _("%(children)s人・宛先%(addresses)s", children=row.children, addresses=row.addresses),
+                    _(
+                        "%(children)s人・宛先%(addresses)s",
+                        children=count(row.children),
+                        addresses=count(row.addresses),
+                    ),
                 )
                 for row in rows
             ],

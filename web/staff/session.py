@@ -48,6 +48,20 @@ def resumable(view: View) -> View:
     return view
 
 
+def repeatable(view: View) -> View:
+    """Marks a view to which the same fields may be posted again, to see its page in another language."""
+    view.karamail_repeatable = True  # type: ignore[attr-defined]
+    return view
+
+
+def kept() -> dict[str, str]:
+    """What was posted to the page now shown, if changing the language has to carry it along."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    if request.method != "POST" or "actor" not in g or not getattr(view, "karamail_repeatable", False):
+        return {}
+    return {name: value for name, value in request.form.items() if name != "csrf_token"}
+
+
 def guard() -> ResponseReturnValue | None:
     """Lets a request in that has a living session of this site; sends every other one to the login."""
     if any(isinstance(value, int) and value >= _IDS for value in (request.view_args or {}).values()):
@@ -88,6 +102,8 @@ def enter() -> ResponseReturnValue:
     login_id, password = request.form.get("login_id", ""), request.form.get("password", "")
     way_back = _way_back(request.form.get("next", ""))
     held = _held()
+    if "lang" in request.args:  # the same form in another language, with all that it carries
+        return page("staff/login.html", next=way_back, held=held, ended=bool(held), login_id=login_id[:200])
     try:
         token, who = account.login(
             desk().config,
@@ -113,7 +129,7 @@ def enter() -> ResponseReturnValue:
             ended=False,
             login_id=login_id[:200],
         )
-    session.clear()  # a fresh proof for the forms of the new session
+    _renew_proof()
     if held and way_back:
         g.actor = who
         response = make_response(page("staff/resume.html", address=way_back, held=held))
@@ -127,10 +143,27 @@ def enter() -> ResponseReturnValue:
 def logout() -> Response:
     """Ends the session here and on the server."""
     account.logout(actor(), clock.now())
-    session.clear()
+    _renew_proof()
     response = make_response(redirect(url_for("session.login"), 303))
     cookies.drop(response)
     return response
+
+
+@pages.post("/resume")
+def resume() -> ResponseReturnValue:
+    """The page that saves what was carried through the login, once more: in another language."""
+    way_back, held = _way_back(request.form.get("next", "")), _held()
+    if not way_back or not held:
+        return redirect(url_for("home.home"), 303)
+    return page("staff/resume.html", address=way_back, held=held)
+
+
+def _renew_proof() -> None:
+    """A fresh proof for the forms of whoever comes next; the language stays with the browser."""
+    chosen = session.get("lang")
+    session.clear()
+    if chosen:
+        session["lang"] = chosen
 
 
 def _held() -> dict[str, str]:

@@ -1,6 +1,7 @@
-"""The words of the staff pages for what the domain names in English.
+"""The words of the staff pages for what the domain names in code.
 
-Owns the Japanese of states, roles, categories, carriers and refusals, as template filters. Refuses layout. A
+Owns the words for states, roles, categories, carriers and refusals, as template filters, and which of its two
+names a school is shown by. Refuses layout. A
 value without a word shows as it is, so that a new state is ugly rather than an error.
 """
 
@@ -12,8 +13,9 @@ from flask_babel import gettext
 from appliance.actor import Role
 from appliance.address import Carrier
 from appliance.broadcast import FindingKind
+from appliance.models import School
 from appliance.states import BroadcastState, DeliveryState
-from web.common.language import later
+from web.common.language import SOURCE, current_language, later
 
 BROADCAST_STATES = {
     BroadcastState.DRAFT: later("下書き"),
@@ -61,7 +63,7 @@ CARRIERS = {
     Carrier.DOCOMO: "docomo",
     Carrier.AU: "au / UQ mobile",
     Carrier.SOFTBANK: "SoftBank / Y!mobile",
-    Carrier.YAHOO_JP: "Yahoo!メール",
+    Carrier.YAHOO_JP: later("Yahoo!メール"),
     Carrier.GOOGLE: "Gmail",
     Carrier.APPLE: "iCloud",
     Carrier.MICROSOFT: "Outlook / Hotmail",
@@ -100,6 +102,11 @@ def _category(value: str) -> str:
     return gettext(CATEGORIES[value][0]) if value in CATEGORIES else value
 
 
+def school_name(school: School) -> str:
+    """The name in the reader's language; the Japanese one where the school has no other."""
+    return str(school.name if current_language() == SOURCE else school.name_en or school.name)
+
+
 def elapsed(began: datetime, ended: datetime) -> str:
     """The time between two moments: 45秒, 3分05秒, 2時間10分."""
     seconds = max(0, int((ended - began).total_seconds()))
@@ -118,5 +125,6 @@ FILTERS: dict[str, Callable[..., str]] = {
     "role": _lookup(ROLES),
     "carrier": _lookup(CARRIERS),
     "school_kind": _lookup(KINDS),
+    "school_name": school_name,
     "finding": _lookup(FINDINGS),
 }

@@ -68,7 +68,7 @@ def test_the_handout_says_everything_in_the_right_order(clerk: Clerk, ward: Ward
             "空メールを送ります",
             "URLを開き",
             "10分たっても",
-            "Allow mail from",
+            "Allow email from",
         )
     ]
     assert places == sorted(places)

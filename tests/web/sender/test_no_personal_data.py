@@ -71,6 +71,8 @@ def test_no_page_reads_or_shows_personal_data(sender: Flask, statements: list[st
         clerk.open(f"/broadcasts/{sent}{page}")
     clerk.send()
     clerk.open("/")
+    clerk.open(f"/broadcasts/{submitted}")
+    clerk.send("/resume", next=f"/broadcasts/{sent}", held__subject="件名")
     clerk.client.get("/healthz")
     clerk.client.get("/assets/karamail.css")
     clerk.client.get(re.findall(r'href="(/staff-assets[^"]+)"', clerk.page)[0])

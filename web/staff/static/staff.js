@@ -9,7 +9,7 @@
       var left = most - Array.from(field.value).length;
       place.classList.toggle("count--over", left < 0);
       place.textContent = place.getAttribute(left < 0 ? "data-count-over" : "data-count-left")
-        + " " + Math.abs(left).toLocaleString() + place.getAttribute("data-count-unit");
+        .replace("{n}", Math.abs(left).toLocaleString());
     }
     field.addEventListener("input", show);
     show();
