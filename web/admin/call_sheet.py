@@ -1,8 +1,8 @@
 """電話連絡票: whom nobody at home was told of, for the telephone.
 
 Owns the page, made to be printed, and the words for why a mail did not arrive. Names are opened through
-`appliance.reach`, which records it. Refuses to say more than is known: a refusal of docomo and au may be a filter.
-Fails into 404 for another school, 403 for a role that may not see names.
+`appliance.reach`, which records it. Refuses to say more than is known: a refusal of docomo and au may be a
+filter. Fails into 404 for another school, 403 for a role that may not see names.
 """
 
 from flask import Blueprint

@@ -1,4 +1,4 @@
-"""The clerk prints the call sheet after a mail that not everybody got; the deputy on the phone sees numbers."""
+"""The clerk prints the call sheet after a mail that not everybody got; a phone shows numbers only."""
 
 import pytest
 from flask import Flask
