@@ -3,7 +3,8 @@
 Owns the transitions submitted → approved → sending and stopped, and the one transaction that writes a
 delivery per address. Rows are written in random order: no class is last, no carrier's lot comes in one lump.
 Refuses a second press of the button (`WrongState`), an audience of nobody (`AudienceEmpty`), and an audience
-that is not what was shown (`AudienceChanged`).
+that is not what was shown (`AudienceChanged`). Nothing leaves in the first seconds (`take_back_s`): whoever
+sees his slip then stops it whole.
 """
 
 from datetime import datetime, timedelta
@@ -56,6 +57,7 @@ def send(config: Config, actor: Actor, broadcast: Broadcast, *, shown_addresses:
     """
     _require(access.may_send(actor, broadcast.school))
     require_complete(broadcast)
+    begins_at = now + timedelta(seconds=config.broadcast.take_back_s)
     life = timedelta(
         hours=config.broadcast.urgent_useful_h if broadcast.urgent else config.broadcast.routine_useful_h
     )
@@ -64,8 +66,8 @@ def send(config: Config, actor: Actor, broadcast: Broadcast, *, shown_addresses:
         if state is _S.DRAFT:
             _move(broadcast, _S.SUBMITTED, submitted_at=now)
             _move(broadcast, _S.APPROVED, decided_by=actor.account_id, decided_at=now)
-        _move(broadcast, _S.SENDING, started_at=now, useful_until=now + life)
-        count = _queue(broadcast, now, now + life)
+        _move(broadcast, _S.SENDING, started_at=begins_at, useful_until=begins_at + life)
+        count = _queue(broadcast, now, begins_at, begins_at + life)
         if count == 0:
             raise AudienceEmpty("nobody is registered there")
         if count != shown_addresses:
@@ -74,7 +76,7 @@ def send(config: Config, actor: Actor, broadcast: Broadcast, *, shown_addresses:
     return count
 
 
-def _queue(broadcast: Broadcast, now: datetime, expires_at: datetime) -> int:
+def _queue(broadcast: Broadcast, now: datetime, begins_at: datetime, expires_at: datetime) -> int:
     source, parameters = audience.members(broadcast.school_id, Audience.read(broadcast.audience))
     cursor = db.statement(
         f"""
@@ -87,7 +89,7 @@ def _queue(broadcast: Broadcast, now: datetime, expires_at: datetime) -> int:
         broadcast.school_id,
         broadcast.id,
         0 if broadcast.urgent else 2,
-        micros(now),
+        micros(begins_at),
         micros(expires_at),
         micros(now),
         *parameters,

@@ -178,6 +178,9 @@ class Registration(Section):
 
 
 class Broadcast(Section):
+    take_back_s: int = Field(
+        10, ge=0, le=120, description="After “send”, nothing leaves for so long: a slip can be taken back."
+    )
     urgent_useful_h: float = Field(12.0, gt=0, le=168, description="An urgent mail is given up after it.")
     routine_useful_h: float = Field(72.0, gt=0, le=720, description="A routine mail is given up after it.")
 
@@ -202,7 +205,9 @@ class Config(Section):
     sender: Site
     admin: Site
     registration: Registration = Registration.model_construct(token_hours=24, names_max=60)
-    broadcast: Broadcast = Broadcast.model_construct(urgent_useful_h=12.0, routine_useful_h=72.0)
+    broadcast: Broadcast = Broadcast.model_construct(
+        take_back_s=10, urgent_useful_h=12.0, routine_useful_h=72.0
+    )
     account: Account = Account.model_construct(
         session_idle_minutes=30, session_hours=10, password_min_length=12, failures_per_quarter_hour=10
     )

@@ -33,6 +33,9 @@ connect_timeout_s = 3
 reply_timeout_s = 5
 dot_timeout_s = 10
 
+[broadcast]
+take_back_s = {take_back_s}
+
 [guardian]
 origin = "http://guardian.midori.example"
 listen = "127.0.0.1:{guardian_port}"
@@ -55,6 +58,7 @@ _UNUSED = {
     "guardian_port": 8001,
     "sender_port": 8002,
     "admin_port": 8003,
+    "take_back_s": 0,
 }
 
 
@@ -62,7 +66,8 @@ def write_settings(folder: Path, database_url: str, **ports: int) -> Path:
     """Writes `folder/karamail.toml` (secrets and spool beside it) and returns its path.
 
     `ports` (mail_port, dns_port, smtp_port, guardian_port, sender_port, admin_port) are needed only where a
-    test really listens there. To change anything else, edit the file: it is text.
+    test really listens there; `take_back_s` where taking back is the subject. To change anything else,
+    edit the file: it is text.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "spool").mkdir(exist_ok=True)

@@ -5,6 +5,8 @@ itself where there is JavaScript, and a link that does it where there is none. R
 受理 is what the receiving side said, nothing more. Fails into 404 for a broadcast of another school.
 """
 
+import math
+
 from flask import Blueprint, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -98,7 +100,15 @@ def _progress(found: Broadcast) -> dict[str, object]:
         "carriers": _carriers(progress),
         "until": found.finished_at or clock.now(),
         "now": clock.now(),
+        "begins_in_s": _begins_in_s(found),
     }
+
+
+def _begins_in_s(found: Broadcast) -> int:
+    """Seconds in which it can still be taken back whole; 0 afterwards."""
+    if found.state != _S.SENDING:
+        return 0
+    return max(0, math.ceil((found.started_at - clock.now()).total_seconds()))
 
 
 def _call_sheet(found: Broadcast) -> str | None:

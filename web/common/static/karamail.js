@@ -2,7 +2,7 @@
 // 1. A form is sent once, however often its button is tapped.
 // 2. An element with data-refresh-url shows that fragment anew every data-refresh-s seconds (default 2),
 //    pauses while nobody looks, slows down and says so when the server does not answer, opens the page anew
-//    when the session has ended, and stops when the fragment comes without data-refresh-url.
+//    when the session has ended or data-phase changes (other buttons then), and stops when the fragment comes without data-refresh-url.
 // 3. After an error the summary has the focus, so that a screen reader begins there.
 (function () {
   "use strict";
@@ -48,6 +48,10 @@
         .then(function (text) {
           var fresh = new DOMParser().parseFromString(text, "text/html").body.firstElementChild;
           if (!fresh) { throw new Error("empty"); }
+          if (fresh.getAttribute("data-phase") !== place.getAttribute("data-phase")) {
+            window.location.reload();
+            return;
+          }
           if (place.contains(document.activeElement)) { refresh(place, 0); return; }
           place.replaceWith(fresh);
           if (fresh.hasAttribute("data-refresh-url")) { refresh(fresh, 0); }
