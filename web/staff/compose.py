@@ -109,7 +109,8 @@ def audience(broadcast_id: int) -> ResponseReturnValue:
     chosen = {str(number) for number in saved or ()}
     errors: dict[str, str] = {}
     if request.method == "POST":
-        scope, chosen = request.form.get("scope", ""), set(request.form.getlist("school_class"))
+        chosen = set(request.form.getlist("school_class"))
+        scope = request.form.get("scope", "classes" if chosen else "")  # who ticks a class has said it
         known = {str(row.school_class_id) for row in everybody.classes}
         errors = _audience_errors(scope, chosen, known)
         if not errors:
@@ -260,11 +261,7 @@ def _by_grade(everybody: Echo) -> list[tuple[str, list[tuple[str, str, str]]]]:
                 (
                     str(row.school_class_id),
                     f"{row.grade} {row.label}".strip(),
-                    _(
-                        "%(children)s人・宛先%(addresses)s",
-                        children=count(row.children),
-                        addresses=count(row.addresses),
-                    ),
+                    _("宛先%(addresses)s", addresses=count(row.addresses)),
                 )
                 for row in rows
             ],

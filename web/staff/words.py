@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from flask_babel import gettext
+from markupsafe import Markup, escape
 
 from appliance.actor import Role
 from appliance.address import Carrier
@@ -107,6 +108,11 @@ def school_name(school: School) -> str:
     return str(school.name if current_language() == SOURCE else school.name_en or school.name)
 
 
+def breakable(address: str) -> Markup:
+    """An address that a narrow screen breaks before its @, not somewhere in the domain."""
+    return Markup("<wbr>@").join(escape(part) for part in address.split("@"))
+
+
 def elapsed(began: datetime, ended: datetime) -> str:
     """The time between two moments: 45秒, 3分05秒, 2時間10分."""
     seconds = max(0, int((ended - began).total_seconds()))
@@ -120,6 +126,7 @@ def elapsed(began: datetime, ended: datetime) -> str:
 FILTERS: dict[str, Callable[..., str]] = {
     "broadcast_state": _lookup(BROADCAST_STATES),
     "state_kind": _state_kind,
+    "breakable": breakable,
     "elapsed": elapsed,
     "category": _category,
     "role": _lookup(ROLES),

@@ -264,6 +264,16 @@ def test_an_audience_that_is_none_is_asked_again(clerk: Clerk, fields: dict[str,
     assert words in clerk.page
 
 
+def test_who_ticks_a_class_need_not_say_so_twice(clerk: Clerk, ward: Ward) -> None:
+    clerk.login("kocho")
+    clerk.open("/broadcasts/new")
+    clerk.send(urgent="no", category="event")
+    clerk.send(school_class=str(ward.classes[0].id))
+    assert clerk.path.endswith("/text")
+    assert str(ward.classes[0].id) in Broadcast.get().audience
+    assert "null" not in Broadcast.get().audience
+
+
 def test_the_whole_school_and_a_class_at_once_is_asked_again(clerk: Clerk, ward: Ward) -> None:
     clerk.login("kocho")
     clerk.open("/broadcasts/new")

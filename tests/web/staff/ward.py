@@ -129,7 +129,7 @@ class Clerk:
         return self.send("/login", login_id=login_id, password=password)
 
     def _show(self, response: TestResponse) -> TestResponse:
-        self.page, self.status = response.text, response.status_code
+        self.page, self.status = response.text.replace("<wbr>", ""), response.status_code
         self.path = response.request.path
         return response
 
