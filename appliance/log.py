@@ -101,6 +101,16 @@ def rendering_failed(delivery_id: int, error: BaseException) -> None:
     _line("render.failed", delivery=delivery_id, error=type(error).__name__)
 
 
+def signing_keys_changed() -> None:
+    """Mail is signed with other DKIM keys from now on."""
+    _line("signing.keys_changed")
+
+
+def signing_keys_unusable(error: BaseException) -> None:
+    """The file of DKIM keys was changed and cannot be used; those before it sign on."""
+    _line("signing.keys_unusable", error=type(error).__name__)
+
+
 # --- inbound mail
 
 

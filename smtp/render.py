@@ -13,13 +13,14 @@ from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime
 
-from appliance import clock, token
-from appliance.address import Address, parse
+from appliance import clock, log, token
+from appliance.address import Address
 from appliance.broadcast import wording
 from appliance.config import Config
 from appliance.delivery import Claimed
 from appliance.delivery.letters import LetterKind
-from appliance.keys import Keyring
+from appliance.errors import SecretMissing
+from appliance.keys import Keyring, signing
 from appliance.keystore import WARD
 from appliance.models import Broadcast, School
 from appliance.registration.request import link_token
@@ -27,7 +28,7 @@ from smtp import letters, return_path
 from smtp.dkim import Signer, Template
 from smtp.terms import Message
 
-_TEMPLATES_MAX = 64
+_TEMPLATES_MAX = 1000  # more than a ward has schools: all of them may send in one morning
 
 
 class Renderer:
@@ -37,20 +38,43 @@ class Renderer:
         self._config = config
         self._keyring = keyring
         mail = config.mail
-        self._domain = parse(mail.from_address).domain
-        self._signer = Signer(self._domain, mail.dkim_selector, keyring.pem("dkim.pem"))
+        self._domain = mail.from_domain
+        self._keys_version = keyring.signing_version()
+        self._signer = Signer(self._domain, self._active_keys())
         self._return_key = keyring.secret("return-path.key")
         self._bounce = mail.bounce_domain.encode()
         self._schools: dict[int, School] = {}
         self._broadcasts: OrderedDict[int, Template] = OrderedDict()
 
+    def _active_keys(self) -> signing.Keys:
+        keys = signing.active(self._keyring.signing_keys())
+        if self._config.mail.dkim_ed25519:
+            return keys
+        return tuple(key for key in keys if key.algorithm is not signing.Algorithm.ED25519)
+
+    def _follow_rotation(self) -> None:
+        """Signs with newly activated keys from now on. Keys that cannot be read change nothing."""
+        version = self._keyring.signing_version()
+        if version == self._keys_version:
+            return
+        self._keys_version = version
+        try:
+            self._signer.replace(self._active_keys())
+        except SecretMissing as error:
+            log.signing_keys_unusable(error)
+        else:
+            log.signing_keys_changed()
+
     def prepare(self, claims: Iterable[Claimed]) -> None:
         """Reads the broadcasts and schools of these claims that are not at hand yet. Blocks."""
+        self._follow_rotation()
         for claimed in claims:
             if claimed.school_id != WARD and claimed.school_id not in self._schools:
                 self._schools[claimed.school_id] = School.get_by_id(claimed.school_id)
             if claimed.broadcast_id is not None and claimed.broadcast_id not in self._broadcasts:
                 self._broadcasts[claimed.broadcast_id] = self._broadcast(claimed.broadcast_id)
+            if claimed.broadcast_id is not None:
+                self._broadcasts.move_to_end(claimed.broadcast_id)
                 if len(self._broadcasts) > _TEMPLATES_MAX:
                     self._broadcasts.popitem(last=False)
 

@@ -12,7 +12,7 @@ overwrite a file: a lost key is lost data. Fails with `SecretMissing`, naming th
 | `links.key` | mail | mints the links of reply mails |
 | `return-path.key` | mail | mints and checks return paths |
 | `cookie` | guardian, sender, admin | signs that zone's cookies and forms |
-| `dkim.pem` | mail | signs mail (RSA-2048) |
+| `dkim.json` | mail | signs mail: the keys of `appliance.keys.signing` |
 """
 
 import os
@@ -20,18 +20,18 @@ import secrets as random
 from base64 import b64decode, b64encode
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from appliance import clock
 from appliance.config import Zone
 from appliance.errors import SecretMissing
+from appliance.keys import signing
 
 SECRETS: dict[Zone, tuple[str, ...]] = {
     Zone.GUARDIAN: ("names.index", "cookie"),
     Zone.SENDER: ("names.index", "cookie"),
     Zone.ADMIN: ("zone.key", "names.index", "addresses.index", "cookie"),
-    Zone.MAIL: ("zone.key", "addresses.index", "links.key", "return-path.key", "dkim.pem"),
+    Zone.MAIL: ("zone.key", "addresses.index", "links.key", "return-path.key", signing.FILE),
 }
 _SHARED = ("names.index", "addresses.index")
 _BYTES = 32
@@ -100,9 +100,8 @@ def _existing(secrets_dir: Path, name: str) -> bytes | None:
 
 
 def _new(name: str) -> bytes:
-    if name == "dkim.pem":
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    if name == signing.FILE:
+        return signing.dumped(signing.fresh((), clock.now(), state=signing.KeyState.ACTIVE))
     if name == "zone.key":
         raw = X25519PrivateKey.generate().private_bytes_raw()
     else:
