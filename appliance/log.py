@@ -152,6 +152,14 @@ def bounce_received(delivery_id: int, failed: bool) -> None:
     _line("bounce.received", delivery=delivery_id, failed=failed)
 
 
+# --- registration
+
+
+def routine_switched(*, off: bool) -> None:
+    """A guardian has switched routine mail off, or on again, by the link in a mail."""
+    _line("routine.switched", off=off)
+
+
 # --- the web sites
 
 

@@ -11,6 +11,7 @@ overwrite a file: a lost key is lost data. Fails with `SecretMissing`, naming th
 | `addresses.index` | mail, admin | nothing; recognises an address |
 | `links.key` | mail | mints the links of reply mails |
 | `return-path.key` | mail | mints and checks return paths |
+| `unsubscribe.key` | guardian, mail | makes and checks the links that switch routine mail off |
 | `cookie` | guardian, sender, admin | signs that zone's cookies and forms |
 | `dkim.json` | mail | signs mail: the keys of `appliance.keys.signing` |
 """
@@ -28,12 +29,19 @@ from appliance.errors import SecretMissing
 from appliance.keys import signing
 
 SECRETS: dict[Zone, tuple[str, ...]] = {
-    Zone.GUARDIAN: ("names.index", "cookie"),
+    Zone.GUARDIAN: ("names.index", "unsubscribe.key", "cookie"),
     Zone.SENDER: ("names.index", "cookie"),
     Zone.ADMIN: ("zone.key", "names.index", "addresses.index", "cookie"),
-    Zone.MAIL: ("zone.key", "addresses.index", "links.key", "return-path.key", signing.FILE),
+    Zone.MAIL: (
+        "zone.key",
+        "addresses.index",
+        "links.key",
+        "return-path.key",
+        "unsubscribe.key",
+        signing.FILE,
+    ),
 }
-_SHARED = ("names.index", "addresses.index")
+_SHARED = ("names.index", "addresses.index", "unsubscribe.key")
 _BYTES = 32
 
 
@@ -89,7 +97,7 @@ def create_secrets(secrets_dir: Path) -> list[Path]:
 
 
 def _existing(secrets_dir: Path, name: str) -> bytes | None:
-    """A shared index key must be the same in every zone that has it."""
+    """A shared key must be the same in every zone that has it."""
     if name not in _SHARED:
         return None
     for zone in Zone:
