@@ -12,6 +12,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+JUDGES := tests/judges
 RUNTIME := $(VENV)/.stamp-runtime
 TOOLS := $(VENV)/.stamp-tools
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
@@ -20,7 +21,7 @@ CATALOGUES := $(wildcard web/translations/*/LC_MESSAGES/*.po web/*/translations/
 ROOMS := $(wildcard appliance smtp web cli demo tests)
 TYPED := $(wildcard appliance smtp)
 
-.PHONY: help setup run check format test bench lock translations clean
+.PHONY: help setup run check format test bench judges lock translations clean
 
 help: ## list what can be made
 	@echo "Karamail. First time here: make run"
@@ -44,11 +45,23 @@ format: $(TOOLS) ## rewrite layout and import order as `make check` wants them
 
 test: setup check ## everything that says whether it works: make test [ARGS="-k codes tests/flows"]
 	@.ci/packages.sh
+	@$(MAKE) judges
 	@$(PY) -m pytest $(ARGS)
 
 bench: setup ## the figures beside Postfix + OpenDKIM: make bench [QUICK=1]
 	@.ci/packages.sh
 	@exec $(PY) -m tests.bench $(if $(filter-out 0,$(QUICK)),--quick) $(ARGS)
+
+# mailauth, by the lock beside it, into a folder that git ignores. Without node and npm, or without a way to the
+# packages, the tests that ask it skip and say so.
+judges:
+	@if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
+		echo "judges: no node and npm here (apt-get install nodejs npm); mailauth is not asked"; \
+	elif [ ! -e $(JUDGES)/node_modules/.stamp -o $(JUDGES)/package-lock.json -nt $(JUDGES)/node_modules/.stamp ]; then \
+		echo "judges: installing what $(JUDGES)/package-lock.json names"; \
+		{ npm ci --prefix $(JUDGES) --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null \
+			&& touch $(JUDGES)/node_modules/.stamp; } || echo "judges: npm failed; mailauth is not asked"; \
+	fi
 
 translations: $(RUNTIME)
 	@for po in $(CATALOGUES); do \
@@ -67,7 +80,7 @@ lock: ## renew requirements/*.txt after a change of requirements/*.in: make lock
 	@if grep -nE '://|find-links|index-url' requirements/*.txt; then echo "an address got into a lock"; exit 1; fi
 
 clean: ## remove what setup, tests and benches made (var/town, the demo's data, stays)
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis var/bench
+	rm -rf $(VENV) $(JUDGES)/node_modules build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis var/bench
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 	find web -name '*.mo' -delete 2>/dev/null || true
 

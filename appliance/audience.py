@@ -50,26 +50,44 @@ class Echo:
     children: int
     addresses: int
     by_carrier: dict[Carrier, int]
+    routine_off: int = 0
+    """Addresses that a routine mail leaves out because their guardian wants urgent mail only."""
 
 
-def members(school_id: int, audience: Audience) -> tuple[str, tuple[object, ...]]:
-    """FROM and WHERE over the registrations `r`, children `c` and addresses `a` that the rule means."""
+def members(
+    school_id: int, audience: Audience, *, urgent: bool = True, routine_off: bool = False
+) -> tuple[str, tuple[object, ...]]:
+    """FROM and WHERE over the registrations `r`, children `c` and addresses `a` that the rule means.
+
+    A routine mail (`urgent` false) leaves out the addresses that have routine mail switched off;
+    `routine_off` gives only those.
+    """
+    source = _MEMBERS
+    if routine_off:
+        source += " AND a.routine_off_at IS NOT NULL"
+    elif not urgent:
+        source += " AND a.routine_off_at IS NULL"
     if audience.school_class_ids is None:
-        return _MEMBERS, (school_id,)
+        return source, (school_id,)
     ids = sorted(audience.school_class_ids) or [0]
     marks = ", ".join("?" for _ in ids)
-    return f"{_MEMBERS} AND c.school_class_id IN ({marks})", (school_id, *ids)
+    return f"{source} AND c.school_class_id IN ({marks})", (school_id, *ids)
 
 
-def echo(school_id: int, audience: Audience) -> Echo:
-    """Counts of this moment."""
-    source, parameters = members(school_id, audience)
+def echo(school_id: int, audience: Audience, *, urgent: bool = True) -> Echo:
+    """Counts of this moment, for an urgent or a routine mail."""
+    source, parameters = members(school_id, audience, urgent=urgent)
+    left_out, _ = members(school_id, audience, routine_off=True)
     with db.guarded():
         children = db.statement(f"SELECT COUNT(DISTINCT c.id) {source}", *parameters).fetchone()[0]
         by_site = db.statement(
             f"SELECT a.site, COUNT(DISTINCT a.id) {source} GROUP BY a.site",
             *parameters,
         ).fetchall()
+        off = 0
+        if not urgent:
+            count = f"SELECT COUNT(DISTINCT a.id) {left_out}"
+            off = db.statement(count, *parameters).fetchone()[0]
         classes = counts.by_class(school_id)
         name = School.get_by_id(school_id).name
     chosen = audience.school_class_ids
@@ -84,4 +102,5 @@ def echo(school_id: int, audience: Audience) -> Echo:
         children=children,
         addresses=sum(by_carrier.values()),
         by_carrier=dict(sorted(by_carrier.items(), key=lambda pair: -pair[1])),
+        routine_off=off,
     )

@@ -101,6 +101,16 @@ def rendering_failed(delivery_id: int, error: BaseException) -> None:
     _line("render.failed", delivery=delivery_id, error=type(error).__name__)
 
 
+def signing_keys_changed() -> None:
+    """Mail is signed with other DKIM keys from now on."""
+    _line("signing.keys_changed")
+
+
+def signing_keys_unusable(error: BaseException) -> None:
+    """The file of DKIM keys was changed and cannot be used; those before it sign on."""
+    _line("signing.keys_unusable", error=type(error).__name__)
+
+
 # --- inbound mail
 
 
@@ -140,6 +150,14 @@ def postmaster_refused(error: BaseException) -> None:
 def bounce_received(delivery_id: int, failed: bool) -> None:
     """Mail to one of our return paths; `failed` when it is a DSN that reports a permanent failure."""
     _line("bounce.received", delivery=delivery_id, failed=failed)
+
+
+# --- registration
+
+
+def routine_switched(*, off: bool) -> None:
+    """A guardian has switched routine mail off, or on again, by the link in a mail."""
+    _line("routine.switched", off=off)
 
 
 # --- the web sites

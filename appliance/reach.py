@@ -58,7 +58,9 @@ class Unreached:
 
 def count(broadcast: Broadcast) -> Reach:
     """One query, whatever the size of the audience."""
-    source, parameters = members(broadcast.school_id, Audience.read(broadcast.audience))
+    source, parameters = members(
+        broadcast.school_id, Audience.read(broadcast.audience), urgent=broadcast.urgent
+    )
     with db.guarded():
         rows = db.statement(
             f"""
@@ -103,7 +105,9 @@ def call_sheet(actor: Actor, keyring: Keyring, broadcast: Broadcast) -> list[Unr
 
 def _unaccepted(broadcast: Broadcast) -> dict[int, dict[int, tuple[DeliveryState, Reason]]]:
     """By child, of those without an accepted mail: what became of the mail to each of its addresses."""
-    source, parameters = members(broadcast.school_id, Audience.read(broadcast.audience))
+    source, parameters = members(
+        broadcast.school_id, Audience.read(broadcast.audience), urgent=broadcast.urgent
+    )
     rows = db.statement(
         f"""
         SELECT m.child_id, m.address_id, d.state, d.reason
@@ -123,6 +127,10 @@ def _unaccepted(broadcast: Broadcast) -> dict[int, dict[int, tuple[DeliveryState
     for child_id, address_id, state, reason in rows:
         found[child_id][address_id] = (DeliveryState(state), Reason(reason))
     return found
+
+
+def _audience(broadcast: Broadcast) -> tuple[str, tuple[object, ...]]:
+    return members(broadcast.school_id, Audience.read(broadcast.audience), urgent=broadcast.urgent)
 
 
 def is_settled(broadcast: Broadcast) -> bool:

@@ -7,9 +7,9 @@ here owns do not exist (NXDOMAIN). Refuses recursion and updates. A malformed qu
 """
 
 import asyncio
-import base64
 import signal
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import dns.exception
@@ -22,8 +22,8 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 import dns.zonefile
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from appliance.keys.signing import SigningKey
 from demo import places as town
 from demo.carriers.brands import BRANDS
 from demo.places import LOOPBACK, Places
@@ -34,8 +34,8 @@ _UDP_OCTETS = 1232  # the DNS flag day's limit
 Records = dict[tuple[dns.name.Name, dns.rdatatype.RdataType], dns.rrset.RRset]
 
 
-def master_file(dkim_pem: bytes) -> str:
-    """Every record of the town. `dkim_pem` is the private key whose public half is published."""
+def master_file(dkim_keys: Sequence[SigningKey]) -> str:
+    """Every record of the town. The public halves of all `dkim_keys` are published."""
     lines = []
     for brand in BRANDS:
         for domain in brand.domains:
@@ -56,7 +56,7 @@ def master_file(dkim_pem: bytes) -> str:
         f"{town.MAIL_HOST}. IN A {LOOPBACK}",
         f'{town.MAIL_HOST}. IN TXT "v=spf1 a -all"',
         f"{_reverse(LOOPBACK)} IN PTR {town.MAIL_HOST}.",
-        f"{town.DKIM_SELECTOR}._domainkey.{town.FROM_DOMAIN}. IN TXT {_dkim_record(dkim_pem)}",
+        *(f"{key.name(town.FROM_DOMAIN)}. IN TXT {_strings(key.record())}" for key in dkim_keys),
     ]
     return "\n".join(lines) + "\n"
 
@@ -65,11 +65,8 @@ def _reverse(ip: str) -> str:
     return ".".join(reversed(ip.split("."))) + ".in-addr.arpa."
 
 
-def _dkim_record(pem: bytes) -> str:
-    """RFC 6376 section 3.6.1, in strings of at most 255 octets."""
-    public = load_pem_private_key(pem, None).public_key()
-    key = base64.b64encode(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
-    text = f"v=DKIM1; k=rsa; p={key}"
+def _strings(text: str) -> str:
+    """A TXT record in strings of at most 255 octets (RFC 1035 3.3)."""
     return " ".join(f'"{text[at : at + 250]}"' for at in range(0, len(text), 250))
 
 

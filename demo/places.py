@@ -20,7 +20,6 @@ BOUNCE_DOMAIN = f"bounce.{WARD_DOMAIN}"
 FROM_DOMAIN = f"mail.{WARD_DOMAIN}"
 FROM_ADDRESS = f"gakkou@{FROM_DOMAIN}"
 MAIL_HOST = f"mx.{WARD_DOMAIN}"
-DKIM_SELECTOR = "k1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,6 @@ hostname = "{town.MAIL_HOST}"
 registration_domain = "{town.REGISTRATION_DOMAIN}"
 bounce_domain = "{town.BOUNCE_DOMAIN}"
 from_address = "{town.FROM_ADDRESS}"
-dkim_selector = "{town.DKIM_SELECTOR}"
 listen = ["{loopback}:{places.smtp_port}"]
 workers = {workers}
 tls_cert = "{tls_cert}"

@@ -1,31 +1,34 @@
 """DKIM signatures (RFC 6376) from a template: what is equal for all recipients is hashed once.
 
-Owns rsa-sha256 with relaxed/relaxed canonicalization, without `l=`. Every header given is signed, List-*
-among them (RFC 8058 4); those that a reader would take twice are oversigned, so that a second From, Subject
-or Content-Type breaks the signature. Refuses keys under 2048 bits and foreign mail. Fails at start with
-`SecretMissing` on a key it cannot use, and with `ValueError` on headers that no template of ours makes: a
-line break that folds nothing, a name twice, a header that others add on the way.
+Owns rsa-sha256 and ed25519-sha256 (RFC 8463) with relaxed/relaxed canonicalization, without `l=`; a mail
+carries one signature of each active key, RSA on top. Every header given is signed, List-* among them (RFC
+8058 4); those that a reader would take twice are oversigned, so that a second From, Subject or Content-Type
+breaks the signature. Refuses keys under 2048 bits and foreign mail. Fails at start with `SecretMissing` on a
+key it cannot use, and with `ValueError` on headers that no template of ours makes: a line break that folds
+nothing, a name twice, a header that others add on the way.
 
 A body is hashed when its `SignedBody` is made, the fixed headers when the template is. One message costs the
-hash of its individual headers and one RSA signature (about 220 µs; all else stays under 15).
+hash of its individual headers and one signature for each key: about 220 µs with RSA-2048, about 27 µs with
+Ed25519; all else stays under 20 (Python 3.11, one core of the development machine). `Signer.replace` changes
+the keys under templates that exist already; the next mail is signed with the new ones.
 """
 
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from appliance import clock
 from appliance.errors import SecretMissing
+from appliance.keys.signing import SigningKey
 
-BITS_MIN = 2048
 OVERSIGNED = (b"from", b"to", b"subject", b"date", b"reply-to", b"content-type")
 """Named once more than they are there (RFC 6376 5.4.2): adding one to a signed mail breaks it."""
 UNSIGNABLE = frozenset({b"return-path", b"received", b"dkim-signature", b"comments", b"keywords"})
@@ -59,47 +62,68 @@ class SignedBody:
         self.digest = base64.b64encode(hashlib.sha256(canonical_body(octets)).digest())
 
 
-class Signer:
-    """Our domain, selector and key."""
+class _Key:
+    """A private key as a template uses it: what stands in `a=` and `s=`, and how a digest is signed."""
 
-    def __init__(self, domain: str, selector: str, pem: bytes) -> None:
-        try:
-            key = load_pem_private_key(pem, password=None)
-        except (ValueError, TypeError):
-            raise SecretMissing("dkim.pem: expected an RSA private key in PEM") from None
-        if not isinstance(key, RSAPrivateKey) or key.key_size < BITS_MIN:
-            raise SecretMissing(f"dkim.pem: expected an RSA key of at least {BITS_MIN} bits")
-        self._key = key
-        self._domain = domain.encode("ascii")
-        self._selector = selector.encode("ascii")
+    __slots__ = ("algorithm", "selector", "sign")
+
+    def __init__(self, key: SigningKey) -> None:
+        private = key.private()
+        self.selector = key.selector.encode("ascii")
+        self.sign: Callable[[bytes], bytes]
+        if isinstance(private, RSAPrivateKey):
+            self.algorithm = b"rsa-sha256"
+            self.sign = partial(_rsa_signature, private)
+        else:
+            self.algorithm = b"ed25519-sha256"
+            self.sign = private.sign  # of the SHA-256 digest: RFC 8463 3
+
+
+def _rsa_signature(private: RSAPrivateKey, digest: bytes) -> bytes:
+    return private.sign(digest, _PADDING, _PREHASHED)
+
+
+class Signer:
+    """Our domain and the keys that sign for it. Raises `SecretMissing` when there is none."""
+
+    def __init__(self, domain: str, keys: Sequence[SigningKey]) -> None:
+        self.domain = domain.encode("ascii")
+        self.replace(keys)
+
+    def replace(self, keys: Sequence[SigningKey]) -> None:
+        """Signs with these from the next mail on, also in templates made before. Raises `SecretMissing`."""
+        if not keys:
+            raise SecretMissing("no DKIM key is active. Run `karamail dkim list`")
+        self.keys = tuple(_Key(key) for key in keys)
 
     def template(self, fixed: Headers, body: "bytes | SignedBody") -> "Template":
         """For mails that share `fixed` headers and `body`. Raises `ValueError` (see the module)."""
-        signed = body if isinstance(body, SignedBody) else SignedBody(body)
-        where = b"d=%b;\r\n\ts=%b" % (self._domain, self._selector)
-        return Template(self._key, where, fixed, signed)
+        return Template(self, fixed, body if isinstance(body, SignedBody) else SignedBody(body))
 
-    def public_record(self) -> str:
-        """The TXT record that belongs at `<selector>._domainkey.<domain>` (RFC 6376 3.6.1)."""
-        der = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        return f"v=DKIM1; k=rsa; p={base64.b64encode(der).decode('ascii')}"
+
+@dataclass(frozen=True, slots=True)
+class _Signature:
+    """The text of one signature that all messages of a shape share, before its time."""
+
+    key: _Key
+    written: bytes = field(repr=False)  # up to and with `t=`
+    canonical: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What all messages with the same individual headers share: the signature's text before its time."""
+    """What all messages with the same individual headers share, as long as the keys stay."""
 
+    keys: tuple[_Key, ...]
     names: tuple[bytes, ...]  # canonical, with the colon
-    written: bytes = field(repr=False)  # up to and with `t=`
-    canonical: bytes = field(repr=False)
+    signatures: tuple[_Signature, ...]
 
 
 class Template:
     """Everything of a mail but its individual headers."""
 
-    def __init__(self, key: RSAPrivateKey, where: bytes, fixed: Headers, body: SignedBody) -> None:
-        self._key = key
-        self._where = where
+    def __init__(self, signer: Signer, fixed: Headers, body: SignedBody) -> None:
+        self._signer = signer
         self._body_digest = body.digest
         self._names = tuple(_checked_name(name) for name, _ in fixed)
         prefix = b"".join(canonical_header(name, value) for name, value in fixed)
@@ -110,41 +134,51 @@ class Template:
     def sign(self, individual: Headers) -> bytes:
         """The whole mail, ready for a courier. Raises `ValueError` (see the module)."""
         names = tuple([name for name, _ in individual])
-        shape = self._shapes.get(names) or self._shape(names)
+        shape = self._shapes.get(names)
+        if shape is None or shape.keys is not self._signer.keys:
+            shape = self._shape(names)
         hashed, head = [], []
         for known, (name, value) in zip(shape.names, individual, strict=True):
             plain = value if _UGLY.search(value) is None else _canonical_value(value)
             hashed.append(known + plain + b"\r\n")
             head.append(b"%b: %b\r\n" % (name, value))
+        headers = self._prefix.copy()
+        headers.update(b"".join(hashed))
         time = b"%d" % clock.now().timestamp()
-        digest = self._prefix.copy()
-        digest.update(b"".join(hashed) + shape.canonical + time + b"; b=")
-        signature = base64.b64encode(self._key.sign(digest.digest(), _PADDING, _PREHASHED))
-        lines = [signature[start : start + _COLUMNS] for start in range(0, len(signature), _COLUMNS)]
-        return b"".join(
-            (shape.written, time, b";\r\n\tb=", b"\r\n\t".join(lines), b"\r\n", *head, self._rest)
-        )
+        signatures = [_signed(signature, headers.copy(), time) for signature in shape.signatures]
+        return b"".join((*signatures, *head, self._rest))
 
     def _shape(self, individual: tuple[bytes, ...]) -> _Shape:
         lowered = tuple(_checked_name(name) for name in individual)
         present = (*self._names, *lowered)
         if len(set(present)) < len(present):
             raise ValueError("a header twice")
-        signed = b":".join((*present, *OVERSIGNED))
         if b"from" not in present:
             raise ValueError("no From")
-        written = (
-            b"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed;\r\n\t%b;\r\n\th=%b;\r\n\tbh=%b;\r\n\tt="
-            % (
-                self._where,
-                _folded(signed),
-                self._body_digest,
-            )
+        keys = self._signer.keys
+        signed = _folded(b":".join((*present, *OVERSIGNED)))
+        shape = _Shape(
+            keys, tuple(name + b":" for name in lowered), tuple(self._signature(key, signed) for key in keys)
         )
-        canonical = canonical_header(*written.split(b":", 1)).removesuffix(b"\r\n")
-        shape = _Shape(tuple(name + b":" for name in lowered), written, canonical)
         self._shapes[individual] = shape
         return shape
+
+    def _signature(self, key: _Key, signed: bytes) -> _Signature:
+        written = (
+            b"DKIM-Signature: v=1; a=%b; c=relaxed/relaxed;\r\n\t"
+            b"d=%b;\r\n\ts=%b;\r\n\th=%b;\r\n\tbh=%b;\r\n\tt="
+            % (key.algorithm, self._signer.domain, key.selector, signed, self._body_digest)
+        )
+        canonical = canonical_header(*written.split(b":", 1)).removesuffix(b"\r\n")
+        return _Signature(key, written, canonical)
+
+
+def _signed(signature: _Signature, headers: "hashlib._Hash", time: bytes) -> bytes:
+    """The signature's header; `headers` has hashed all that it covers but itself (RFC 6376 3.7)."""
+    headers.update(signature.canonical + time + b"; b=")
+    value = base64.b64encode(signature.key.sign(headers.digest()))
+    lines = [value[start : start + _COLUMNS] for start in range(0, len(value), _COLUMNS)]
+    return b"".join((signature.written, time, b";\r\n\tb=", b"\r\n\t".join(lines), b"\r\n"))
 
 
 def canonical_header(name: bytes, value: bytes) -> bytes:

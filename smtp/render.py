@@ -2,32 +2,44 @@
 
 Owns the form of our mail (RFC 5322, MIME, UTF-8 in base64 always) and the return path it leaves under. All
 recipients of a broadcast share one body and most headers, so that what is individual costs a few hashes and
-one RSA signature. Refuses to know connections. `prepare` reads what the letters need from the database and
-may block; `message` never does. Fails with `KeyRefused` and `AddressInvalid` for one delivery at a time.
+its signatures. Routine mail, and nothing else, carries the headers of RFC 8058. Refuses to know connections.
+`prepare` reads what the letters need from the database and may block; `message` never does. Fails with
+`KeyRefused` and `AddressInvalid` for one delivery at a time.
 """
 
 import base64
 from collections import OrderedDict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime
 
-from appliance import clock, token
-from appliance.address import Address, parse
+from appliance import clock, log, token
+from appliance.address import Address
 from appliance.broadcast import wording
 from appliance.config import Config
 from appliance.delivery import Claimed
 from appliance.delivery.letters import LetterKind
-from appliance.keys import Keyring
+from appliance.errors import SecretMissing
+from appliance.keys import Keyring, signing
 from appliance.keystore import WARD
 from appliance.models import Broadcast, School
+from appliance.registration import routine
 from appliance.registration.request import link_token
 from smtp import letters, return_path
 from smtp.dkim import Signer, Template
 from smtp.terms import Message
 
-_TEMPLATES_MAX = 64
+_TEMPLATES_MAX = 1000  # more than a ward has schools: all of them may send in one morning
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A broadcast as all its recipients share it. `routine`: each mail has a link of its own to stop them."""
+
+    template: Template
+    routine: bool
 
 
 class Renderer:
@@ -37,54 +49,87 @@ class Renderer:
         self._config = config
         self._keyring = keyring
         mail = config.mail
-        self._domain = parse(mail.from_address).domain
-        self._signer = Signer(self._domain, mail.dkim_selector, keyring.pem("dkim.pem"))
+        self._domain = mail.from_domain
+        self._keys_version = keyring.signing_version()
+        self._signer = Signer(self._domain, self._active_keys())
         self._return_key = keyring.secret("return-path.key")
+        self._routine_key = keyring.secret(routine.SECRET)
         self._bounce = mail.bounce_domain.encode()
         self._schools: dict[int, School] = {}
-        self._broadcasts: OrderedDict[int, Template] = OrderedDict()
+        self._broadcasts: OrderedDict[int, _Prepared] = OrderedDict()
+
+    def _active_keys(self) -> signing.Keys:
+        keys = signing.active(self._keyring.signing_keys())
+        if self._config.mail.dkim_ed25519:
+            return keys
+        return tuple(key for key in keys if key.algorithm is not signing.Algorithm.ED25519)
+
+    def _follow_rotation(self) -> None:
+        """Signs with newly activated keys from now on. Keys that cannot be read change nothing."""
+        version = self._keyring.signing_version()
+        if version == self._keys_version:
+            return
+        self._keys_version = version
+        try:
+            self._signer.replace(self._active_keys())
+        except SecretMissing as error:
+            log.signing_keys_unusable(error)
+        else:
+            log.signing_keys_changed()
 
     def prepare(self, claims: Iterable[Claimed]) -> None:
         """Reads the broadcasts and schools of these claims that are not at hand yet. Blocks."""
+        self._follow_rotation()
         for claimed in claims:
             if claimed.school_id != WARD and claimed.school_id not in self._schools:
                 self._schools[claimed.school_id] = School.get_by_id(claimed.school_id)
             if claimed.broadcast_id is not None and claimed.broadcast_id not in self._broadcasts:
                 self._broadcasts[claimed.broadcast_id] = self._broadcast(claimed.broadcast_id)
+            if claimed.broadcast_id is not None:
+                self._broadcasts.move_to_end(claimed.broadcast_id)
                 if len(self._broadcasts) > _TEMPLATES_MAX:
                     self._broadcasts.popitem(last=False)
 
-    def _broadcast(self, broadcast_id: int) -> Template:
+    def _broadcast(self, broadcast_id: int) -> "_Prepared":
         broadcast = Broadcast.get_by_id(broadcast_id)
         school = self._schools.get(broadcast.school_id) or broadcast.school
         started: datetime = broadcast.started_at or clock.now()
-        return self._signer.template(
+        template = self._signer.template(
             [
                 *self._from(school),
                 (b"Subject", _words("Subject", wording.subject_line(school, broadcast))),
                 (b"Date", format_datetime(started).encode()),
                 (b"Auto-Submitted", b"auto-generated"),
                 (b"List-Id", b"<school-%d.%s>" % (school.id, self._domain.encode())),
+                *(() if broadcast.urgent else (_ONE_CLICK,)),
                 *_MIME,
             ],
             _body(wording.text(self._config.ward, school, broadcast)),
         )
+        return _Prepared(template, routine=not broadcast.urgent)
 
     def message(self, claimed: Claimed, address: Address) -> Message:
         """The signed message of one delivery. `prepare` has seen the claim before."""
         local = return_path.mint(self._return_key, claimed.id).encode()
+        # The Message-ID is stable over retries, so that a receiver can tell a double.
+        individual = [
+            (b"Message-ID", b"<%s@%s>" % (local, self._domain.encode())),
+            (b"To", b"<%s>" % address.wire(quoted=True).encode()),
+        ]
         if claimed.broadcast_id is not None:
-            template = self._broadcasts[claimed.broadcast_id]
+            prepared = self._broadcasts[claimed.broadcast_id]
+            template = prepared.template
+            if prepared.routine:
+                individual.append((b"List-Unsubscribe", self._stop_link(claimed.address_id)))
         else:
             template = self._letter(claimed)
-        # The Message-ID is stable over retries, so that a receiver can tell a double.
-        content = template.sign(
-            [
-                (b"Message-ID", b"<%s@%s>" % (local, self._domain.encode())),
-                (b"To", b"<%s>" % address.wire(quoted=True).encode()),
-            ]
-        )
+        content = template.sign(individual)
         return Message(claimed.id, b"%s@%s" % (local, self._bounce), address.wire().encode(), content)
+
+    def _stop_link(self, address_id: int) -> bytes:
+        """Of routine mail only: no careless tap may silence an alarm."""
+        token = routine.stop_token(self._routine_key, address_id)
+        return f"<{self._config.guardian.origin}/u/{token}>".encode("ascii")
 
     def _letter(self, claimed: Claimed) -> Template:
         school = self._schools.get(claimed.school_id)
@@ -123,6 +168,7 @@ class Renderer:
         return [(b"From", b"%s\r\n <%s>" % (_words("From", name), address))]
 
 
+_ONE_CLICK = (b"List-Unsubscribe-Post", b"List-Unsubscribe=One-Click")  # RFC 8058 3.1
 _MIME = (
     (b"MIME-Version", b"1.0"),
     (b"Content-Type", b"text/plain; charset=utf-8"),

@@ -26,7 +26,8 @@ def submit(actor: Actor, broadcast: Broadcast, now: datetime) -> None:
     """申請: asks the principal to decide."""
     _require(access.may_write(actor, broadcast.school_id))
     require_complete(broadcast)
-    if audience.echo(broadcast.school_id, Audience.read(broadcast.audience)).addresses == 0:
+    chosen = Audience.read(broadcast.audience)
+    if audience.echo(broadcast.school_id, chosen, urgent=broadcast.urgent).addresses == 0:
         raise AudienceEmpty("nobody is registered there")
     with db.transaction():
         _move(broadcast, _S.SUBMITTED, submitted_at=now)
@@ -77,7 +78,9 @@ def send(config: Config, actor: Actor, broadcast: Broadcast, *, shown_addresses:
 
 
 def _queue(broadcast: Broadcast, now: datetime, begins_at: datetime, expires_at: datetime) -> int:
-    source, parameters = audience.members(broadcast.school_id, Audience.read(broadcast.audience))
+    source, parameters = audience.members(
+        broadcast.school_id, Audience.read(broadcast.audience), urgent=broadcast.urgent
+    )
     cursor = db.statement(
         f"""
         INSERT INTO delivery (kind, school_id, broadcast_id, address_id, site, lane, state, attempts,

@@ -114,7 +114,7 @@ class Mail(Section):
     registration_domain: HostName = Field(description="Empty mails go to <security code>@this domain.")
     bounce_domain: HostName = Field(description="Return paths of everything we send lie under it.")
     from_address: Mailbox = Field(description="The From address of all mail; its domain is signed.")
-    dkim_selector: str = Field("k1", pattern=r"^[a-z0-9-]+$", description="Selector of the RSA key.")
+    dkim_ed25519: bool = Field(True, description="Sign a second time, with Ed25519 (RFC 8463).")
     listen: list[Endpoint] = Field(["0.0.0.0:25"], description="Where empty mails arrive.")
     workers: int = Field(2, ge=1, le=64, description="Mail worker processes on this node; one per core.")
     tls_cert: Path | None = Field(None, description="Certificate chain (PEM) for STARTTLS.")
@@ -127,6 +127,11 @@ class Mail(Section):
     requests_per_address_per_hour: int = Field(
         10, ge=1, description="Registration mails one address may cause."
     )
+
+    @property
+    def from_domain(self) -> str:
+        """The domain of `from_address`, which DKIM and DMARC speak for."""
+        return address.parse(self.from_address).domain
 
     @model_validator(mode="after")
     def _tls_pair(self) -> Self:

@@ -42,6 +42,8 @@ class Registrant:
     guardian_name: str = field(repr=False)
     address: str = field(repr=False)
     confirmed_at: datetime
+    routine_off: bool
+    """The guardian wants urgent mail only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,7 @@ def _open_all(keyring: Keyring, rows: Iterable[Registration]) -> list[Registrant
                 bytes(row.address.sealed),
             ),
             confirmed_at=row.confirmed_at,
+            routine_off=row.address.routine_off_at is not None,
         )
         for row in rows
     ]

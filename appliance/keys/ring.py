@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from appliance.config import Zone
 from appliance.errors import KeyRefused
-from appliance.keys import secrets
+from appliance.keys import secrets, signing
 
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 _VERSION = "1"
@@ -145,10 +145,14 @@ class Keyring:
         self._require(name)
         return secrets.read(self._folder, name)
 
-    def pem(self, name: str) -> bytes:
-        """A PEM file of this zone (`dkim.pem`). Raises `KeyRefused`, `SecretMissing`."""
-        self._require(name)
-        return secrets.read_file(self._folder, name)
+    def signing_keys(self) -> signing.Keys:
+        """The DKIM keys, read anew at each call. Raises `KeyRefused`, `SecretMissing`."""
+        self._require(signing.FILE)
+        return signing.read(self._folder)
+
+    def signing_version(self) -> tuple[int, int]:
+        """Changes when the DKIM keys were changed (`appliance.keys.signing.version`)."""
+        return signing.version(self._folder)
 
     def _require(self, name: str) -> None:
         if name not in secrets.SECRETS[self.zone]:

@@ -11,8 +11,9 @@ overwrite a file: a lost key is lost data. Fails with `SecretMissing`, naming th
 | `addresses.index` | mail, admin | nothing; recognises an address |
 | `links.key` | mail | mints the links of reply mails |
 | `return-path.key` | mail | mints and checks return paths |
+| `unsubscribe.key` | guardian, mail | makes and checks the links that switch routine mail off |
 | `cookie` | guardian, sender, admin | signs that zone's cookies and forms |
-| `dkim.pem` | mail | signs mail (RSA-2048) |
+| `dkim.json` | mail | signs mail: the keys of `appliance.keys.signing` |
 """
 
 import os
@@ -20,20 +21,27 @@ import secrets as random
 from base64 import b64decode, b64encode
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from appliance import clock
 from appliance.config import Zone
 from appliance.errors import SecretMissing
+from appliance.keys import signing
 
 SECRETS: dict[Zone, tuple[str, ...]] = {
-    Zone.GUARDIAN: ("names.index", "cookie"),
+    Zone.GUARDIAN: ("names.index", "unsubscribe.key", "cookie"),
     Zone.SENDER: ("names.index", "cookie"),
     Zone.ADMIN: ("zone.key", "names.index", "addresses.index", "cookie"),
-    Zone.MAIL: ("zone.key", "addresses.index", "links.key", "return-path.key", "dkim.pem"),
+    Zone.MAIL: (
+        "zone.key",
+        "addresses.index",
+        "links.key",
+        "return-path.key",
+        "unsubscribe.key",
+        signing.FILE,
+    ),
 }
-_SHARED = ("names.index", "addresses.index")
+_SHARED = ("names.index", "addresses.index", "unsubscribe.key")
 _BYTES = 32
 
 
@@ -89,7 +97,7 @@ def create_secrets(secrets_dir: Path) -> list[Path]:
 
 
 def _existing(secrets_dir: Path, name: str) -> bytes | None:
-    """A shared index key must be the same in every zone that has it."""
+    """A shared key must be the same in every zone that has it."""
     if name not in _SHARED:
         return None
     for zone in Zone:
@@ -100,9 +108,8 @@ def _existing(secrets_dir: Path, name: str) -> bytes | None:
 
 
 def _new(name: str) -> bytes:
-    if name == "dkim.pem":
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    if name == signing.FILE:
+        return signing.dumped(signing.fresh((), clock.now(), state=signing.KeyState.ACTIVE))
     if name == "zone.key":
         raw = X25519PrivateKey.generate().private_bytes_raw()
     else:

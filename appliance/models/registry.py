@@ -16,6 +16,7 @@ class Address(Table):
     sealed = BlobField()
     site = TextField()
     created_at = MomentField()
+    routine_off_at = MomentField(null=True)
 
 
 class Child(Table):

@@ -16,6 +16,7 @@ from appliance.errors import ClassGone, TokenExpired, TokenUnknown, TokenUsed
 from appliance.keys import Keyring, Purpose, Slot, name_form
 from appliance.models import Address, Child, Registration, School, SchoolClass
 from appliance.models.fields import row_id
+from appliance.registration import routine
 from appliance.states import RegistrationState, check
 
 LETTER_LIFE = timedelta(hours=24)
@@ -104,6 +105,7 @@ def confirm(
         child_name = names.clean(child_name, "child_name", names_max)
         guardian_name = names.clean(guardian_name, "guardian_name", names_max)
         child_id = _child(keyring, school_class, child_name, now)
+        routine.resume(waiting.address_id)
         already = Registration.get_or_none(
             Registration.child == child_id,
             Registration.address == waiting.address_id,

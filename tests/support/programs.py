@@ -30,10 +30,21 @@ def why_no_opendkim() -> str | None:
     )
 
 
+def why_no_mailauth() -> str | None:
+    if shutil.which("node") is None:
+        return "node is not on this machine (apt-get install nodejs npm, then `make judges`)"
+    if not _MAILAUTH.exists():
+        return "mailauth is not in tests/judges/node_modules (`make judges`)"
+    return None
+
+
 def why_no_chromium() -> str | None:
     return None if chromium() else "Chromium is not on this machine (apt-get install chromium)"
 
 
+_MAILAUTH = (
+    Path(__file__).resolve().parents[1] / "judges" / "node_modules" / "mailauth" / "bin" / "mailauth.js"
+)
 _SBIN = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
 
@@ -56,6 +67,11 @@ def chromium() -> Path | None:
     """Debian's browser, for playwright's `executable_path`."""
     found = shutil.which("chromium")
     return Path(found) if found else None
+
+
+def mailauth() -> list[str]:
+    """How mailauth, an npm package, is called."""
+    return ["node", str(_MAILAUTH)]
 
 
 TIERS = {"postgres": why_no_postgres, "postfix": why_no_postfix, "chromium": why_no_chromium}

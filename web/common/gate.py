@@ -1,9 +1,10 @@
 """Who gets to a view.
 
 Owns the order of the questions that every request answers before a view runs: (1) did this site's own page
-or the person send it (Sec-Fetch-Site, Origin), (2) does a POST carry its proof (CSRF), (3) does the site's
-guard let it in. Refuses to know accounts, roles or devices: that is the guard, given by the site. Fails
-towards closed: a view not marked `public`, on a site without a guard, does not exist.
+or the person send it (Sec-Fetch-Site, Origin), (2) does a POST carry its proof (CSRF; views marked `unproved`
+ask for it themselves), (3) does the site's guard let it in. Refuses to know accounts, roles or devices: that
+is the guard, given by the site. Fails towards closed: a view not marked `public`, on a site without a guard,
+does not exist.
 """
 
 from collections.abc import Callable
@@ -40,6 +41,12 @@ def public(view: View) -> View:
     return view
 
 
+def unproved(view: View) -> View:
+    """Marks a view that asks for the proof itself: it also answers programs that saw no page of ours."""
+    view.karamail_unproved = True  # type: ignore[attr-defined]
+    return view
+
+
 def is_public(app: Flask, endpoint: str) -> bool:
     """Is this endpoint open to everyone? (The matrix test of routes and roles asks this too.)"""
     return getattr(app.view_functions.get(endpoint), "karamail_public", False)
@@ -63,7 +70,8 @@ def install(app: Flask, *, guard: Guard | None, proof: Proof | None) -> None:
         if not _sent_by_us():
             log.web_refused("foreign_page")
             abort(403)
-        if request.method in _ACTING:
+        view = current_app.view_functions.get(request.endpoint)
+        if request.method in _ACTING and not getattr(view, "karamail_unproved", False):
             check()
         if is_public(current_app, request.endpoint):
             return None

@@ -8,9 +8,10 @@ from flask import Flask
 
 from appliance import keystore
 from appliance.config import Config, Zone
+from appliance.registration.routine import SECRET
 from web.common import create, page, public
 from web.common.language import later
-from web.guardian import form, refusals
+from web.guardian import form, refusals, routine
 from web.guardian.desk import KEY, Desk
 from web.guardian.proof import LinkProof
 
@@ -26,13 +27,16 @@ def create_app(config: Config) -> Flask:
         proof=LinkProof(),
         max_body_bytes=16 * 1024,
     )
+    keyring = keystore.open_keyring(config, Zone.GUARDIAN)
     app.extensions[KEY] = Desk(
-        keyring=keystore.open_keyring(config, Zone.GUARDIAN),
+        keyring=keyring,
+        routine_key=keyring.secret(SECRET),
         names_max=config.registration.names_max,
         token_hours=config.registration.token_hours,
         sender_address=config.mail.from_address,
     )
     app.register_blueprint(form.pages)
+    app.register_blueprint(routine.pages)
     refusals.install(app)
 
     @app.get("/")

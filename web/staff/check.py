@@ -51,7 +51,7 @@ def decide(broadcast_id: int) -> ResponseReturnValue:
         raise NotAllowed(reason)
     if found.state not in _OPEN:
         return redirect(url_for("status.status", broadcast_id=found.id), 303)
-    audience = echo(found.school_id, Audience.read(found.audience))
+    audience = _echo(found)
     errors = _errors(found, audience)
     if errors:
         return _shown(found, errors, audience)
@@ -127,7 +127,7 @@ def _errors(found: Broadcast, audience: Echo) -> dict[str, str]:
 
 
 def _shown(found: Broadcast, errors: dict[str, str], audience: Echo | None = None) -> ResponseReturnValue:
-    audience = audience or echo(found.school_id, Audience.read(found.audience))
+    audience = audience or _echo(found)
     if not errors and audience.addresses == 0:
         errors = {"audience": _nobody()}
     if not errors and samples.has_blank(found.subject, found.body):
@@ -144,6 +144,10 @@ def _shown(found: Broadcast, errors: dict[str, str], audience: Echo | None = Non
         from_address=desk().config.mail.from_address,
         letters=len(found.body),
     )
+
+
+def _echo(found: Broadcast) -> Echo:
+    return echo(found.school_id, Audience.read(found.audience), urgent=found.urgent)
 
 
 def fingerprint(found: Broadcast) -> str:

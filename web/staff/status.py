@@ -47,7 +47,7 @@ def status(broadcast_id: int) -> ResponseReturnValue:
     return page(
         "staff/status.html" if going else "staff/undecided.html",
         broadcast=found,
-        audience=echo(found.school_id, Audience.read(found.audience)),
+        audience=echo(found.school_id, Audience.read(found.audience), urgent=found.urgent),
         may_write=access.may_write(actor(), found.school_id) is None,
         may_stop=found.state == _S.SENDING and access.may_send(actor(), found.school) is None,
         **(_progress(found) if going else {}),

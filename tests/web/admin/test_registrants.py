@@ -3,7 +3,8 @@
 import pytest
 from flask import Flask
 
-from appliance.models import Audit, Child, Registration
+from appliance import clock
+from appliance.models import Address, Audit, Child, Registration
 from appliance.states import RegistrationState
 from tests.web.staff.ward import Clerk, Ward
 
@@ -75,6 +76,16 @@ def test_a_child_is_searched_for_by_name_and_the_name_is_in_no_address(clerk: Cl
     assert "この氏名の登録はありません" in clerk.page
     clerk.send(f"/schools/{ward.school.id}/registrants/search", child_name="長" * 200)
     assert clerk.status == 422
+
+
+def test_the_school_sees_who_stopped_routine_mail(clerk: Clerk, sato: int) -> None:
+    words = "保護者が通常の連絡を止めています"
+    clerk.open(f"/registrants/{sato}")
+    assert words not in clerk.page
+    address_id = Registration.get_by_id(sato).address_id
+    Address.update(routine_off_at=clock.now()).where(Address.id == address_id).execute()
+    clerk.open(f"/registrants/{sato}")
+    assert words in clerk.page
 
 
 def test_names_are_corrected(clerk: Clerk, sato: int) -> None:
