@@ -1,8 +1,8 @@
 """What we ask of a receiving site at most, before it has told us anything.
 
-Owns the table of starting limits, who wins over it, and how much of a site routine mail leaves free. No carrier
-publishes such limits: docs/shaping.md says where each number comes from, and a test holds that page to this
-table. Refuses to adapt: `smtp.shaping` does, by what a site answers. Cannot fail.
+Owns the table of starting limits, who wins over it, and how much of a site routine mail leaves free. No
+carrier publishes such limits: docs/shaping.md says where each number comes from, and a test holds that page
+to this table. Refuses to adapt: `smtp.shaping` does, by what a site answers. Cannot fail.
 """
 
 from appliance.address import Carrier

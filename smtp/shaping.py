@@ -1,8 +1,8 @@
 """How much one receiving site is asked to bear now: connections, messages per connection, rates.
 
 Owns the window that gives way when a site says "less" and comes back slowly, and this worker's share of the
-site's limits. Refuses sockets, clocks and memory beyond the process: the caller passes monotonic seconds, and a
-worker that starts again begins with the limits of `appliance.limits`. Cannot fail.
+site's limits. Refuses sockets, clocks and memory beyond the process: the caller passes monotonic seconds, and
+a worker that starts again begins with the limits of `appliance.limits`. Cannot fail.
 
 - *Window.* AIMD, as TCP's: a wish for less (421, a 4.7.x for speed, au's TCP reset: `smtp.verdict`) halves it
   and pauses the site; a connection that ended well gives a quarter of a connection back. Several connections

@@ -16,8 +16,13 @@ from appliance.models import Address, Delivery
 from appliance.models.fields import micros, moment
 from appliance.states import DeliveryState
 
-_WAITING = "state IN ('queued', 'deferred')"  # literally so: the partial indexes are chosen by it
 _CHUNK = 500
+_ROUTINE = 2
+
+# Two orders, two partial indexes; the states stand literally, because by them the indexes are chosen. What is
+# to be tried again goes first, the longest due before the others; the rest by lane and turn.
+_RETRIES = "state = 'deferred' AND site = ? AND next_at <= ? AND lane <= ? AND expires_at > ?"
+_TURNS = "state = 'queued' AND site = ? AND lane <= ? AND next_at <= ? AND expires_at > ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,7 @@ class Claimed:
     kind: str
     site: str
     lane: int
+    turn: int
     school_id: int
     broadcast_id: int | None
     registration_id: int | None
@@ -42,27 +48,47 @@ class Claimed:
 def sites_waiting(now: datetime) -> list[tuple[str, int]]:
     """The (site, most urgent lane) pairs for which something can be claimed now.
 
-    Walks the index from site to site, so that its cost grows with the sites and not with the queue.
+    Walks the indexes from site to site, so that its cost grows with the sites and not with the queue.
     """
+    lanes: dict[str, int] = {}
     with db.guarded():
         rows = db.statement(
             f"""
-            WITH RECURSIVE site_lane (site) AS (
-                SELECT (SELECT MIN(site) FROM delivery WHERE {_WAITING})
-                UNION ALL
-                SELECT (SELECT MIN(d.site) FROM delivery AS d
-                        WHERE d.{_WAITING} AND d.site > site_lane.site)
-                FROM site_lane WHERE site_lane.site IS NOT NULL
-            )
-            SELECT site_lane.site,
+            {_walk("queued")}
+            SELECT site,
                    (SELECT d.lane FROM delivery AS d
-                    WHERE d.{_WAITING} AND d.site = site_lane.site AND d.next_at <= ?
-                    ORDER BY d.site, d.lane, d.id LIMIT 1)
-            FROM site_lane WHERE site_lane.site IS NOT NULL
+                    WHERE d.state = 'queued' AND d.site = walk.site AND d.next_at <= ?
+                    ORDER BY d.site, d.lane, d.turn LIMIT 1)
+            FROM walk WHERE site IS NOT NULL
             """,
             micros(now),
         ).fetchall()
-    return [(site, lane) for site, lane in rows if lane is not None]
+        rows += db.statement(
+            f"""
+            {_walk("deferred")}
+            SELECT site,
+                   (SELECT MIN(d.lane) FROM delivery AS d
+                    WHERE d.state = 'deferred' AND d.site = walk.site AND d.next_at <= ?)
+            FROM walk WHERE site IS NOT NULL
+            """,
+            micros(now),
+        ).fetchall()
+    for site, lane in rows:
+        if lane is not None:
+            lanes[site] = min(lane, lanes.get(site, lane))
+    return sorted(lanes.items())
+
+
+def _walk(state: str) -> str:
+    """Each site with something in this state, by one step into the index per site."""
+    return f"""
+        WITH RECURSIVE walk (site) AS (
+            SELECT (SELECT MIN(site) FROM delivery WHERE state = '{state}')
+            UNION ALL
+            SELECT (SELECT MIN(d.site) FROM delivery AS d WHERE d.state = '{state}' AND d.site > walk.site)
+            FROM walk WHERE walk.site IS NOT NULL
+        )
+    """
 
 
 def fresh_token() -> int:
@@ -77,38 +103,41 @@ def claim(
     limit: int,
     lease_s: float,
     now: datetime,
-    lanes: Iterable[int] = (0, 1, 2),
+    lane: int = _ROUTINE,
     token: int | None = None,
 ) -> list[Claimed]:
-    """Takes up to `limit` deliveries of a site, the most urgent lane first, for `lease_s` seconds.
+    """Takes up to `limit` deliveries of a site, as urgent as `lane` or more so, for `lease_s` seconds.
 
     The attempt is counted before it is made: a worker that dies leaves it counted. `token` is a
     `fresh_token`, used for this claim only.
     """
     token = fresh_token() if token is None else token
-    moment_now = micros(now)
-    wanted = ", ".join(str(int(lane)) for lane in sorted(lanes))
+    at = micros(now)
+    hold = (token, worker, micros(now + timedelta(seconds=lease_s)))
     with db.transaction():
-        taken = db.statement(
-            f"""
-            UPDATE delivery
-            SET state = 'sending', claim_token = ?, claimed_by = ?, lease_until = ?, attempts = attempts + 1
-            WHERE {_WAITING} AND id IN (
-                SELECT id FROM delivery
-                WHERE {_WAITING} AND site = ? AND lane IN ({wanted}) AND next_at <= ? AND expires_at > ?
-                ORDER BY site, lane, id LIMIT ? {db.skip_locked()}
-            )
-            RETURNING id
-            """,
-            token,
-            worker,
-            micros(now + timedelta(seconds=lease_s)),
-            site,
-            moment_now,
-            moment_now,
-            limit,
-        ).fetchall()
-        return _held([row[0] for row in taken], token)
+        ids = _take("deferred", f"{_RETRIES} ORDER BY site, next_at", hold, (site, at, lane, at, limit))
+        if len(ids) < limit:
+            rest = limit - len(ids)
+            ids += _take("queued", f"{_TURNS} ORDER BY site, lane, turn", hold, (site, lane, at, at, rest))
+        return _held(ids, token)
+
+
+def _take(state: str, which: str, hold: tuple[int, str, int], parameters: tuple[str | int, ...]) -> list[int]:
+    """One of the two orders. Materialised: inside a join PostgreSQL may run a sub-select with LIMIT again."""
+    taken = db.statement(
+        f"""
+        WITH picked AS MATERIALIZED (
+            SELECT id FROM delivery WHERE {which} LIMIT ? {db.skip_locked()}
+        )
+        UPDATE delivery
+        SET state = 'sending', claim_token = ?, claimed_by = ?, lease_until = ?, attempts = attempts + 1
+        WHERE state = '{state}' AND id IN (SELECT id FROM picked)
+        RETURNING id
+        """,
+        *parameters,
+        *hold,
+    ).fetchall()
+    return [row[0] for row in taken]
 
 
 def _held(ids: list[int], token: int) -> list[Claimed]:
@@ -121,6 +150,7 @@ def _held(ids: list[int], token: int) -> list[Claimed]:
             Delivery.kind,
             Delivery.site,
             Delivery.lane,
+            Delivery.turn,
             Delivery.school_id,
             Delivery.broadcast,
             Delivery.registration,
@@ -132,7 +162,7 @@ def _held(ids: list[int], token: int) -> list[Claimed]:
         )
         .join(Address)
         .where(Delivery.id.in_(ids), Delivery.claim_token == token)
-        .order_by(Delivery.lane, Delivery.id)
+        .order_by(Delivery.lane, Delivery.turn, Delivery.id)
         .tuples()
     )
     cursor = rows
@@ -143,14 +173,15 @@ def _held(ids: list[int], token: int) -> list[Claimed]:
             kind=row[1],
             site=row[2],
             lane=row[3],
-            school_id=row[4],
-            broadcast_id=row[5],
-            registration_id=row[6],
-            address_id=row[7],
-            sealed=bytes(row[8]),
-            attempts=row[9],
-            created_at=row[10] if isinstance(row[10], datetime) else moment(row[10]),
-            expires_at=row[11] if isinstance(row[11], datetime) else moment(row[11]),
+            turn=row[4],
+            school_id=row[5],
+            broadcast_id=row[6],
+            registration_id=row[7],
+            address_id=row[8],
+            sealed=bytes(row[9]),
+            attempts=row[10],
+            created_at=row[11] if isinstance(row[11], datetime) else moment(row[11]),
+            expires_at=row[12] if isinstance(row[12], datetime) else moment(row[12]),
         )
         for row in cursor
     ]

@@ -17,9 +17,7 @@ limits = st.builds(
     messages_per_connection=st.integers(1, 100),
     per_s=st.one_of(st.none(), st.floats(0.5, 100)),
 )
-endings = st.lists(
-    st.tuples(st.floats(0, 60), st.booleans(), st.booleans(), st.integers(0, 5)), max_size=40
-)
+endings = st.lists(st.tuples(st.floats(0, 60), st.booleans(), st.booleans(), st.integers(0, 5)), max_size=40)
 names = st.lists(st.text("abcdef-/0123456789", min_size=1, max_size=12), min_size=1, max_size=9, unique=True)
 GOOD, LESS, RESET = (
     {"throttled": False, "reset": False, "accepted": 10},
