@@ -2,9 +2,9 @@
 
 Owns the table of workers and who counts. A worker counts as long as its sign of life is no older than a
 lease, and not before it has been known for a moment: by then all others have read of it, so that at no time
-two of them hold the same connection of a site. Where nobody is known so long, the eldest counts alone. Refuses
-to decide who serves what: `smtp.shaping` does. Fails with `DatabaseUnavailable`; the worker then goes by what
-it last knew.
+two of them hold the same connection of a site. Where nobody is known so long, the eldest counts alone.
+Refuses to decide who serves what: `smtp.shaping` does. Fails with `DatabaseUnavailable`; the worker then goes
+by what it last knew.
 """
 
 from datetime import datetime, timedelta
