@@ -1,15 +1,17 @@
 """One receiving site as this worker serves it: the letters for it, most urgent first, and its couriers.
 
-Owns the order in which claimed deliveries leave and the bookkeeping between the relay's claims and the
-couriers' outcomes (`smtp.terms.Source`). A letter is opened, rendered and signed only when a courier takes
-it. Refuses to know DNS and the database. A letter that cannot be rendered is settled as deferred, logged by
-its id, and the next one is taken: one damaged row never stops a lane.
+Owns the order in which claimed deliveries leave, the connections that are kept for urgent mail, and the
+bookkeeping between the relay's claims and the couriers' outcomes (`smtp.terms.Source`). A letter is opened,
+rendered and signed only when a courier takes it. Refuses to know DNS and the database. A letter that cannot
+be rendered is settled as deferred, logged by its id, and the next one is taken: one damaged row never stops a
+lane.
 """
 
 import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from appliance import clock, log
 from appliance.address import Address
@@ -17,6 +19,8 @@ from appliance.delivery import Claimed, Journal, Kind, Outcome, Reason, Result
 from appliance.errors import KaramailError
 from smtp.render import Renderer
 from smtp.terms import Message
+
+URGENT = 0
 
 
 @dataclass(slots=True)
@@ -53,47 +57,101 @@ class Ledger:
         )
 
 
-class Exchange:
-    """The queue of one receiving site in this worker, and the `Source` of its couriers."""
+class Seat:
+    """One connection's place at an exchange, and the `Source` of its courier.
 
-    def __init__(self, name: str, renderer: Renderer, ledger: Ledger, permit: Callable[[], bool]) -> None:
-        """`name` stands in logs; `permit` spends one of the site's rate and says whether there was one."""
+    Remembers whether it carries mail that is not urgent: only so many of a site's connections may.
+    """
+
+    __slots__ = ("_exchange", "ordinary")
+
+    def __init__(self, exchange: "Exchange") -> None:
+        self._exchange = exchange
+        self.ordinary = 0
+        """Letters on their way here that are not urgent."""
+
+    def take(self) -> Message | None:
+        return self._exchange.take(self)
+
+    def committing(self, message: Message) -> None:
+        self._exchange.committing(message)
+
+    def settle(self, message: Message, outcome: Outcome) -> None:
+        self._exchange.settle(self, message, outcome)
+
+
+class Bounds(Protocol):
+    """What the site bears at this moment (`smtp.station.Station`)."""
+
+    def permit(self) -> bool:
+        """Spends one message of the rate; False when none is left."""
+
+    def ordinary(self) -> int:
+        """How many connections may carry what is not urgent."""
+
+
+class Exchange:
+    """The queue of one receiving site in this worker: urgent mail first, then by turn."""
+
+    def __init__(self, name: str, renderer: Renderer, ledger: Ledger, bounds: Bounds) -> None:
+        """`name` stands in logs."""
         self.name = name
         self._renderer = renderer
         self._ledger = ledger
-        self._permit = permit
-        self._waiting: list[tuple[int, int, Claimed, Address]] = []
+        self._bounds = bounds
+        self._waiting: list[tuple[int, int, int, Claimed, Address]] = []
+        self._by_lane = [0, 0, 0]
         self._in_flight: dict[int, Claimed] = {}
+        self._ordinary: set[Seat] = set()
         self.accepted = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def waiting(self, lane: int) -> int:
+        """How many wait that are as urgent as `lane` or more so."""
+        return sum(self._by_lane[: lane + 1])
+
     @property
-    def waiting_urgent(self) -> int:
-        """How many of the waiting ones are urgent."""
-        return sum(1 for lane, *_ in self._waiting if lane == 0)
+    def ordinary_seats(self) -> int:
+        """Connections on which something is on its way that is not urgent."""
+        return len(self._ordinary)
 
     def held(self) -> Iterator[Claimed]:
         """Everything that waits here or is on its way."""
-        yield from (claimed for _, _, claimed, _ in self._waiting)
+        yield from (claimed for *_, claimed, _ in self._waiting)
         yield from self._in_flight.values()
 
     def add(self, claimed: Claimed, address: Address) -> None:
-        heapq.heappush(self._waiting, (claimed.lane, claimed.id, claimed, address))
+        self._by_lane[claimed.lane] += 1
+        heapq.heappush(self._waiting, (claimed.lane, claimed.turn, claimed.id, claimed, address))
 
-    # --- smtp.terms.Source
+    def _pop(self) -> tuple[Claimed, Address]:
+        *_, claimed, address = heapq.heappop(self._waiting)
+        self._by_lane[claimed.lane] -= 1
+        return claimed, address
 
-    def take(self) -> Message | None:
+    def _may_sit(self, seat: Seat, lane: int) -> bool:
+        """Urgent mail on any connection; the rest on those that carry such, or on so many more."""
+        return lane == URGENT or bool(seat.ordinary) or len(self._ordinary) < self._bounds.ordinary()
+
+    # --- what a courier asks for, by its seat
+
+    def offers(self, seat: Seat) -> bool:
+        """Whether something waits that this connection may carry."""
+        return bool(self._waiting) and self._may_sit(seat, self._waiting[0][0])
+
+    def take(self, seat: Seat) -> Message | None:
+        """The next letter that this connection may carry, rendered and signed; None when there is none."""
         while self._waiting:
-            claimed = self._waiting[0][2]
+            claimed = self._waiting[0][3]
             if not self._ledger.may_be_tried(claimed):
-                heapq.heappop(self._waiting)
+                self._pop()
                 self._ledger.untried.append((claimed.id, claimed.token))
                 continue
-            if not self._permit():
+            if not self._may_sit(seat, claimed.lane) or not self._bounds.permit():
                 return None
-            _, _, claimed, address = heapq.heappop(self._waiting)
+            claimed, address = self._pop()
             try:
                 message = self._renderer.message(claimed, address)
             except (KaramailError, KeyError, ValueError) as error:
@@ -101,6 +159,9 @@ class Exchange:
                 self._ledger.settle(claimed, Outcome(Kind.DEFERRED, reason=Reason.INTERNAL))
                 continue
             self._in_flight[claimed.id] = claimed
+            if claimed.lane != URGENT:
+                seat.ordinary += 1
+                self._ordinary.add(seat)
             return message
         return None
 
@@ -108,8 +169,12 @@ class Exchange:
         claimed = self._in_flight[message.delivery_id]
         self._ledger.journal.committing(claimed.id, claimed.token)
 
-    def settle(self, message: Message, outcome: Outcome) -> None:
+    def settle(self, seat: Seat, message: Message, outcome: Outcome) -> None:
         claimed = self._in_flight.pop(message.delivery_id)
+        if claimed.lane != URGENT:
+            seat.ordinary -= 1
+            if not seat.ordinary:
+                self._ordinary.discard(seat)
         if outcome.kind is Kind.ACCEPTED:
             self.accepted += 1
         else:
@@ -120,13 +185,20 @@ class Exchange:
 
     def defer_all(self, outcome: Outcome) -> int:
         """No host of the site can be reached: everything that waits gets this outcome."""
-        count = len(self._waiting)
-        for _, _, claimed, _ in self._waiting:
-            self._ledger.settle(claimed, outcome)
-        self._waiting.clear()
+        count = len(self)
+        while self._waiting:
+            self._ledger.settle(self._pop()[0], outcome)
         return count
 
-    def give_back(self) -> None:
-        """This worker stops, or is no longer sure of its claims: what nobody tried goes back to the queue."""
-        self._ledger.untried += [(claimed.id, claimed.token) for _, _, claimed, _ in self._waiting]
-        self._waiting.clear()
+    def give_back(self, keep: Callable[[int], bool] = lambda _: False) -> None:
+        """What nobody tried goes back to the queue, but for the lanes that `keep` names.
+
+        This worker stops, is no longer sure of its claims, or leaves the site to others.
+        """
+        leaving = [entry for entry in self._waiting if not keep(entry[0])]
+        if leaving:
+            self._ledger.untried += [(claimed.id, claimed.token) for *_, claimed, _ in leaving]
+            self._waiting = [entry for entry in self._waiting if keep(entry[0])]
+            heapq.heapify(self._waiting)
+            for lane, *_ in leaving:
+                self._by_lane[lane] -= 1

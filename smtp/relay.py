@@ -2,7 +2,7 @@
 
 Owns the worker's loop: claim what waits, sort it by receiving site, keep as many couriers at each site as the
 site bears, journal and commit what they report, and the upkeep of the queue. Refuses to know what a reply
-means (`verdict`), how a site is treated (`shaping`), where a domain's mail goes (`route`) and how a letter
+means (`verdict`), how a site is treated (`shaping`), where a domain's mail goes (`dispatch`) and how a letter
 looks (`render`).
 
 How it fails:
@@ -26,24 +26,21 @@ from typing import Any, TypeVar
 
 from appliance import address, clock, db, delivery, log, registration
 from appliance.config import Config
-from appliance.delivery import Claimed, Journal, Kind, Outcome, Reason
+from appliance.delivery import Claimed, Journal
 from appliance.errors import AddressInvalid, DatabaseUnavailable, KeyRefused
 from appliance.keys import Keyring, Purpose, Slot
-from smtp.exchange import Ledger
+from smtp.dispatch import Dispatch
+from smtp.exchange import URGENT, Ledger
 from smtp.render import Renderer
-from smtp.route import NoRoute, Router
-from smtp.station import Station
 
 _POLL_S = 0.1
-_FIRST_CLAIM = 200  # of a site whose pace is not known yet
 _UPKEEP_S = 1.0
 _EXPIRE_REQUESTS_S = 600.0
 _DATABASE_AWAY_S = 1.0
 _DRAIN_S = 20.0
 _EXTENSIONS = 4  # signs of life in the time of one lease
-_URGENT = 0
+_ROUND_S = 0.25
 _T = TypeVar("_T")
-_Letter = tuple[Claimed, address.Address]
 
 
 class Relay:
@@ -57,13 +54,11 @@ class Relay:
         self._ledger = Ledger(self._worker, journal)
         self._ledger.full = self._wake_settler
         self._renderer = Renderer(config, keyring)
-        self._router = Router(config.relay, config.mail.hostname)
+        self._dispatch = Dispatch(
+            config, self._renderer, self._ledger, worker=self._worker, broken=self._break
+        )
         self._database = ThreadPoolExecutor(1, thread_name_prefix="relay-db")
-        self._stations: dict[str, Station] = {}
-        self._by_domain: dict[str, Station] = {}
-        self._claimed_for: dict[str, set[str]] = {}
-        self._routing: dict[str, list[_Letter]] = {}
-        self._lookups: set[asyncio.Task[None]] = set()
+        self._after = ""
         self._doubtful: set[int] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._settle_now = asyncio.Event()
@@ -73,6 +68,7 @@ class Relay:
     async def start(self) -> None:
         """Replays what a killed predecessor left, then begins. Raises `DatabaseUnavailable`."""
         await self._in_database(self._replay)
+        await self._report(clock.now())
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tasks.append(asyncio.create_task(self._until_broken(), name="relay-broken"))
         for loop in (self._claiming, self._settling, self._upkeep):
@@ -80,17 +76,17 @@ class Relay:
 
     async def stop(self) -> None:
         """Claims nothing more, lets the couriers finish what they carry, gives the rest back."""
-        for task in (*self._tasks, *self._lookups):
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, *self._lookups, return_exceptions=True)
-        self._give_back()
-        await asyncio.gather(*(station.close(_DRAIN_S) for station in self._stations.values()))
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._dispatch.close(_DRAIN_S)
         try:
             while self._ledger.results or self._ledger.untried:
                 await self._settle()
             await self._in_database(  # what a claim that was cut short had taken
                 delivery.release_worker, self._worker, uncertain_ids=set(), now=clock.now()
             )
+            await self._in_database(delivery.leave, self._worker)
             self._ledger.journal.clear()
         except DatabaseUnavailable as error:
             log.database_unavailable(error)  # the journal has it
@@ -121,27 +117,39 @@ class Relay:
                 await asyncio.sleep(_DATABASE_AWAY_S)
 
     async def _claiming(self) -> None:
-        """One look at the queue: for each site that has something due and room here, claim and sort."""
+        """One look at the queue: for each site that has something due and room here, claim and sort.
+
+        Urgent mail first. The rest for a quarter of a second, each time from where the last round ended; then
+        it looks again, because something urgent may have come.
+        """
         if self._doubtful:
             await self._in_database(delivery.release_claims, tuple(self._doubtful), now=clock.now())
             self._doubtful.clear()
-        claimed_any = False
-        for site, lane in await self._in_database(delivery.sites_waiting, clock.now()):
-            limit = self._room(site, lane)
+        claimed_any, began = False, clock.monotonic()
+        waiting = await self._in_database(delivery.sites_waiting, clock.now())
+        for site, lane in sorted(waiting, key=lambda pair: (pair[1], pair[0] <= self._after, pair[0])):
+            if lane != URGENT and clock.monotonic() - began > _ROUND_S:
+                break
+            limit = self._dispatch.room(site, lane)
             if limit <= 0:
                 continue
-            lanes = (_URGENT,) if lane == _URGENT else (0, 1, 2)
-            token, now = delivery.fresh_token(), clock.now()
-            self._doubtful.add(token)  # until its letters are in our hands
-            claims = await self._in_database(self._claim, site, limit, lanes, token, now)
-            self._ledger.leases[token] = now + timedelta(seconds=self._config.relay.lease_s)
-            self._sort(claims)
-            self._doubtful.discard(token)
-            if claims:
+            if await self._claim_from(site, limit, lane):
                 claimed_any = True
-                log.claimed(site, len(claims))
+            if lane != URGENT:
+                self._after = site
         if not claimed_any:
             await asyncio.sleep(_POLL_S)
+
+    async def _claim_from(self, site: str, limit: int, lane: int) -> bool:
+        token, now = delivery.fresh_token(), clock.now()
+        self._doubtful.add(token)  # until its letters are in our hands
+        claims = await self._in_database(self._claim, site, limit, lane, token, now)
+        self._ledger.leases[token] = now + timedelta(seconds=self._config.relay.lease_s)
+        self._dispatch.sort(claims)
+        self._doubtful.discard(token)
+        if claims:
+            log.claimed(site, len(claims))
+        return bool(claims)
 
     async def _settling(self) -> None:
         try:
@@ -155,7 +163,9 @@ class Relay:
         now = clock.now()
         if clock.monotonic() >= self._extend_due:
             await self._extend(now)
+            await self._report(now)
             self._extend_due = clock.monotonic() + self._config.relay.lease_s / _EXTENSIONS
+        await self._divide(now)
         await self._in_database(delivery.take_over, now)
         await self._in_database(delivery.expire, now)
         self._ledger.halted = await self._in_database(delivery.halted, now)
@@ -163,16 +173,14 @@ class Relay:
         if clock.monotonic() >= self._requests_due:
             self._requests_due = clock.monotonic() + _EXPIRE_REQUESTS_S
             await self._in_database(registration.expire, now)
-        for station in self._stations.values():
+        for station in self._dispatch.stations:
             station.tick()
         await asyncio.sleep(_UPKEEP_S)
 
     async def _extend(self, now: datetime) -> None:
         """The sign of life, for what is really held here. What has become somebody else's is let go."""
         leases = self._ledger.leases
-        held = [claimed for letters in self._routing.values() for claimed, _ in letters]
-        for station in self._stations.values():
-            held += station.exchange.held()
+        held = list(self._dispatch.held())
         tokens = {claimed.token for claimed in held}
         lapsed = any(leases[token] <= now for token in tokens)
         tokens |= {result.token for result in self._ledger.results}
@@ -185,36 +193,24 @@ class Relay:
             delivery.extend, self._worker, lease_s=lease_s, now=now, tokens=tuple(tokens)
         )
         if lapsed or own < len(held):
-            self._give_back()
+            self._dispatch.give_back()
         leases.update(dict.fromkeys(tokens, now + timedelta(seconds=lease_s)))
 
-    def _give_back(self) -> None:
-        """Everything that nobody here has tried."""
-        for letters in self._routing.values():
-            self._ledger.untried += [(claimed.id, claimed.token) for claimed, _ in letters]
-            letters.clear()
-        for station in self._stations.values():
-            station.exchange.give_back()
+    async def _report(self, now: datetime) -> None:
+        """The other sign of life: among the living the limits of the sites are divided."""
+        await self._in_database(
+            delivery.report, self._worker, socket.gethostname(), lease_s=self._config.relay.lease_s, now=now
+        )
+        await self._divide(now)
+
+    async def _divide(self, now: datetime) -> None:
+        lease_s = self._config.relay.lease_s
+        self._dispatch.divide(await self._in_database(delivery.serving, lease_s=lease_s, now=now))
 
     # --- claiming
 
-    def _room(self, site: str, lane: int) -> int:
-        """How many more of a site this worker should hold: about one second's worth, urgent always.
-
-        Less costs a commit too often, more leaves one worker with letters when the others have none.
-        """
-        stations = [self._stations[name] for name in self._claimed_for.get(site, ())]
-        waiting = sum(len(station.exchange) for station in stations)
-        waiting += sum(claimed.site == site for letters in self._routing.values() for claimed, _ in letters)
-        pace = sum(station.pace for station in stations)
-        wanted = min(self._config.relay.claim_size, max(_FIRST_CLAIM, pace))
-        if lane == _URGENT:
-            urgent = sum(station.exchange.waiting_urgent for station in stations)
-            return wanted - urgent if urgent <= wanted // 2 else 0
-        return wanted - waiting if waiting <= wanted // 2 else 0
-
     def _claim(
-        self, site: str, limit: int, lanes: tuple[int, ...], token: int, now: datetime
+        self, site: str, limit: int, lane: int, token: int, now: datetime
     ) -> list[tuple[Claimed, address.Address | None]]:
         """Claims, and opens the addresses: keys lie in the database, too. None for one that does not open."""
         claims = delivery.claim(
@@ -223,7 +219,7 @@ class Relay:
             limit=limit,
             lease_s=self._config.relay.lease_s,
             now=now,
-            lanes=lanes,
+            lane=lane,
             token=token,
         )
         self._renderer.prepare(claims)
@@ -236,62 +232,6 @@ class Relay:
         except (KeyRefused, AddressInvalid) as error:
             log.rendering_failed(claimed.id, error)
             return None
-
-    def _sort(self, claims: list[tuple[Claimed, address.Address | None]]) -> None:
-        """Hands each letter to the station of its receiving site; a domain without a route is looked up."""
-        by_domain: dict[str, list[_Letter]] = {}
-        for claimed, recipient in claims:
-            if recipient is None:
-                self._ledger.settle(claimed, Outcome(Kind.FAILED, reason=Reason.INTERNAL))
-            else:
-                by_domain.setdefault(recipient.domain, []).append((claimed, recipient))
-        for domain, theirs in by_domain.items():
-            station = self._by_domain.get(domain)
-            if station is not None and not station.stale:
-                self._hand(station, theirs)
-            elif domain in self._routing:
-                self._routing[domain] += theirs
-            else:
-                self._routing[domain] = theirs
-                lookup = asyncio.create_task(self._look_up(domain), name="relay-route")
-                self._lookups.add(lookup)
-                lookup.add_done_callback(functools.partial(self._looked_up, domain))
-
-    def _hand(self, station: Station, letters: list[_Letter]) -> None:
-        for claimed, recipient in letters:
-            self._claimed_for.setdefault(claimed.site, set()).add(station.site)
-            station.exchange.add(claimed, recipient)
-        station.staff()
-
-    def _looked_up(self, domain: str, task: "asyncio.Task[None]") -> None:
-        """A look-up that failed in a way nobody foresaw costs its own letters a try and nobody else's."""
-        self._lookups.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.unexpected(error)
-            for claimed, _ in self._routing.pop(domain, []):
-                self._ledger.settle(claimed, Outcome(Kind.DEFERRED, reason=Reason.INTERNAL))
-
-    async def _look_up(self, domain: str) -> None:
-        """Finds the station for a domain; without a route its letters are settled at once."""
-        try:
-            route = await self._router.find(domain)
-        except NoRoute as error:
-            for claimed, _ in self._routing.pop(domain):
-                self._ledger.settle(claimed, error.outcome)
-            return
-        letters = self._routing.pop(domain)
-        station = self._stations.get(route.site)
-        if station is not None:
-            station.reroute(route)
-        elif letters:
-            label = letters[0][0].site
-            station = Station(
-                self._config, route, self._renderer, self._ledger, label=label, broken=self._break
-            )
-            self._stations[route.site] = station
-        if station is not None:
-            self._by_domain[domain] = station
-            self._hand(station, letters)
 
     # --- settling
 

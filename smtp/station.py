@@ -10,22 +10,24 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from appliance import clock, log
-from appliance.config import Config
+from appliance.config import Config, SiteLimits
 from appliance.delivery import Outcome, Reason
+from appliance.limits import limits_for
 from smtp.courier import Courier
-from smtp.exchange import Exchange, Ledger
+from smtp.exchange import URGENT, Exchange, Ledger, Seat
 from smtp.render import Renderer
 from smtp.route import Route
-from smtp.shaping import Window, limits_for
+from smtp.shaping import Share, Window
 from smtp.terms import CourierSettings, Unreachable
 
 _LINGER_S = 0.3
-_PERMIT_S = 0.1
+_LOOK_AGAIN_S = 0.1
 _PER_COURIER = 4  # letters that justify one more connection
+_ROOM_PER_CONNECTION = 8
 
 
 class Station:
-    """One per receiving site and worker."""
+    """One per receiving site and worker; the `Bounds` of its exchange."""
 
     def __init__(
         self,
@@ -35,38 +37,76 @@ class Station:
         ledger: Ledger,
         *,
         label: str,
+        share: Callable[[SiteLimits, str], Share],
         broken: Callable[[OSError], None],
     ) -> None:
-        """`label` is how logs may call the site: its hosts' names could be a family's name. `broken` hears
-        that the journal refused a line."""
+        """`label` is how logs may call the site: its hosts' names could be a family's name. `share` says what
+        of its limits is this worker's. `broken` hears that the journal refused a line."""
         self._config = config
         self._broken = broken
         self._route = route
-        limits = limits_for(route.carrier, config.relay.sites, route.site)
-        self._window = Window(limits, workers=config.mail.workers)
+        self._share = share
+        self._limits = limits_for(route.carrier, config.relay.sites, route.site)
+        self._window = Window(self._limits, share(self._limits, self._shared_as))
         self._settings = replace(
             CourierSettings.from_config(
-                config.mail.hostname, config.relay, self._window.messages_per_connection
+                config.mail.hostname, config.relay, self._limits.messages_per_connection
             ),
             linger_s=_LINGER_S,
         )
-        self.exchange = Exchange(label, renderer, ledger, self._permit)
+        self.exchange = Exchange(label, renderer, ledger, self)
         self._couriers: dict[asyncio.Task[None], Courier | None] = {}
         self._later: asyncio.TimerHandle | None = None
         self._accepted_before = 0
         self.pace = 0
         """Letters accepted in the last second."""
 
-    def _permit(self) -> bool:
+    @property
+    def _shared_as(self) -> str:
+        """All sites of one operator fall to the same workers: claims are for carriers, not yet for sites."""
+        return self._route.operator or self._route.site
+
+    # --- what the exchange asks
+
+    def permit(self) -> bool:
         permitted = self._window.permit(clock.monotonic())
-        if not permitted and self._later is None:
-            self._later = asyncio.get_running_loop().call_later(_PERMIT_S, self._try_again)
+        if not permitted:
+            self._look_again()
         return permitted
 
-    def _try_again(self) -> None:
+    def ordinary(self) -> int:
+        return self._window.ordinary(clock.monotonic())
+
+    def _look_again(self) -> None:
         """A site with a rate: couriers that found none left look again before they leave."""
+        if self._later is None:
+            self._later = asyncio.get_running_loop().call_later(_LOOK_AGAIN_S, self._try_again)
+
+    def _try_again(self) -> None:
         self._later = None
         self.staff()
+
+    # --- what the relay asks
+
+    def takes(self, lane: int) -> bool:
+        """Whether mail of this lane for the site is this worker's to carry."""
+        share = self._window.share
+        return share.connections > (0 if lane == URGENT else share.reserved)
+
+    @property
+    def left_alone(self) -> bool:
+        """The site has asked for less: for the moment nothing is claimed for it."""
+        return self._window.left_alone(clock.monotonic())
+
+    @property
+    def room(self) -> int:
+        """How many letters to hold here: a second's worth; none should wait while others are idle."""
+        return max(_ROOM_PER_CONNECTION * self._window.share.connections, self.pace)
+
+    def resize(self) -> None:
+        """Workers have come or gone: what is no longer ours to carry goes back."""
+        self._window.resize(self._share(self._limits, self._shared_as))
+        self.exchange.give_back(keep=self.takes)
 
     @property
     def stale(self) -> bool:
@@ -83,9 +123,11 @@ class Station:
         self._route = route
 
     def tick(self) -> None:
-        """Once a second: the pace, and couriers for what waits."""
+        """Once a second: the pace, and couriers for what waits. A site left alone keeps nothing."""
         self.pace = self.exchange.accepted - self._accepted_before
         self._accepted_before = self.exchange.accepted
+        if self.left_alone and not self._couriers:
+            self.exchange.give_back()
         self.staff()
 
     def staff(self) -> None:
@@ -93,12 +135,23 @@ class Station:
         for courier in self._couriers.values():
             if courier is not None:
                 courier.wake()
-        allowed = self._window.connections(clock.monotonic())
-        wanted = min(allowed, -(-len(self.exchange) // _PER_COURIER))
+        now_s = clock.monotonic()
+        wanted = min(self._window.connections(now_s), self._wanted(now_s))
         while len(self._couriers) < wanted:
+            if not self._window.may_connect(now_s):
+                self._look_again()
+                return
             task = asyncio.create_task(self._serve(), name=f"courier-{self.exchange.name}")
             self._couriers[task] = None
             task.add_done_callback(self._returned)
+
+    def _wanted(self, now_s: float) -> int:
+        """Connections for what waits. Urgent letters do not count on those that carry something else."""
+        urgent = self.exchange.waiting(URGENT)
+        rest = min(self._window.ordinary(now_s), -(-(len(self.exchange) - urgent) // _PER_COURIER))
+        if not urgent:
+            return rest
+        return -(-urgent // _PER_COURIER) + max(rest, self.exchange.ordinary_seats)
 
     def _returned(self, task: "asyncio.Task[None]") -> None:
         del self._couriers[task]
@@ -111,23 +164,33 @@ class Station:
         """One courier's life: connect to the first host that answers, carry, report; again while useful."""
         task = asyncio.current_task()
         assert task is not None
-        while len(self.exchange) and len(self._couriers) <= self._window.connections(clock.monotonic()):
-            courier = await self._connect()
+        seat = Seat(self.exchange)
+        while self._useful(seat):
+            courier = await self._connect(seat)
             if courier is None:
                 return
             self._couriers[task] = courier
             ended = await courier.run()
             self._couriers[task] = None
-            self._window.ended(clock.monotonic(), throttled=ended.throttled, reset=ended.reset)
+            now_s = clock.monotonic()
+            self._window.ended(now_s, throttled=ended.throttled, reset=ended.reset, accepted=ended.accepted)
             log.connection_ended(self.exchange.name, ended.accepted, ended.why, ended.throttled)
+            if self._useful(seat) and not self._window.may_connect(now_s):
+                self._look_again()
+                return
 
-    async def _connect(self) -> Courier | None:
+    def _useful(self, seat: Seat) -> bool:
+        """Whether one more connection is borne, and something waits that it may carry."""
+        borne = self._window.connections(clock.monotonic())
+        return len(self._couriers) <= borne and self.exchange.offers(seat)
+
+    async def _connect(self, seat: Seat) -> Courier | None:
         last: Outcome | None = None
         for target in self._route.targets:
             for starttls in (True, False):
                 settings = replace(self._settings, starttls=self._settings.starttls and starttls)
                 try:
-                    return await Courier.connect(target, settings, self.exchange)
+                    return await Courier.connect(target, settings, seat)
                 except Unreachable as error:
                     last = error.outcome
                     if not error.tls:

@@ -1,7 +1,8 @@
 """Deciding and sending.
 
 Owns the transitions submitted → approved → sending and stopped, and the one transaction that writes a
-delivery per address. Rows are written in random order: no class is last, no carrier's lot comes in one lump.
+delivery per address, each with its turn: at every receiving site the classes go evenly mixed, so that none is
+last, and broadcasts take turns, so that a later one need not wait for the end of an earlier one.
 Refuses a second press of the button (`WrongState`), an audience of nobody (`AudienceEmpty`), and an audience
 that is not what was shown (`AudienceChanged`). Nothing leaves in the first seconds (`take_back_s`): whoever
 sees his slip then stops it whole.
@@ -78,24 +79,46 @@ def send(config: Config, actor: Actor, broadcast: Broadcast, *, shown_addresses:
 
 
 def _queue(broadcast: Broadcast, now: datetime, begins_at: datetime, expires_at: datetime) -> int:
+    """The rows. `turn` counts the site's letters in virtual time (start-time fair queueing, Goyal 1996).
+
+    A broadcast begins where the queue of the site and lane stands at this moment and takes one turn per
+    letter, so that it alternates with whatever waits there already. Within it every class is spread evenly
+    over the whole length, in random order inside the class; an address with children in two counts in one.
+    """
     source, parameters = audience.members(
         broadcast.school_id, Audience.read(broadcast.audience), urgent=broadcast.urgent
     )
+    lane = 0 if broadcast.urgent else 2
     cursor = db.statement(
         f"""
-        INSERT INTO delivery (kind, school_id, broadcast_id, address_id, site, lane, state, attempts,
+        INSERT INTO delivery (kind, school_id, broadcast_id, address_id, site, lane, turn, state, attempts,
                               next_at, expires_at, code, enhanced, reason, uncertain, created_at)
-        SELECT 'broadcast', ?, ?, m.id, m.site, ?, 'queued', 0, ?, ?, 0, '', '', {db.false()}, ?
-        FROM (SELECT DISTINCT a.id, a.site {source}) AS m
-        ORDER BY RANDOM()
+        WITH member AS MATERIALIZED (
+            SELECT a.id, a.site, MIN(c.school_class_id) AS class_id {source} GROUP BY a.id, a.site
+        ), spread AS (
+            SELECT id, site,
+                   (ROW_NUMBER() OVER (PARTITION BY site, class_id ORDER BY RANDOM()) - 0.5)
+                   / COUNT(*) OVER (PARTITION BY site, class_id) AS place
+            FROM member
+        ), frontier AS MATERIALIZED (
+            SELECT site, COALESCE((SELECT MIN(d.turn) FROM delivery AS d WHERE d.state = 'queued'
+                                   AND d.site = known.site AND d.lane = ?), 0) AS turn
+            FROM (SELECT DISTINCT site FROM member) AS known
+        )
+        SELECT 'broadcast', ?, ?, spread.id, spread.site, ?,
+               frontier.turn + ROW_NUMBER() OVER (PARTITION BY spread.site ORDER BY place, spread.id),
+               'queued', 0, ?, ?, 0, '', '', {db.false()}, ?
+        FROM spread JOIN frontier ON frontier.site = spread.site
+        ORDER BY place
         """,  # noqa: S608  (constants only)
+        *parameters,
+        lane,
         broadcast.school_id,
         broadcast.id,
-        0 if broadcast.urgent else 2,
+        lane,
         micros(begins_at),
         micros(expires_at),
         micros(now),
-        *parameters,
     )
     return int(cursor.rowcount)
 

@@ -146,6 +146,9 @@ class SiteLimits(Section):
     connections: int = Field(10, ge=1, le=500, description="Connections at once.")
     messages_per_connection: int = Field(50, ge=1, le=10_000, description="Then the connection is closed.")
     per_s: float | None = Field(None, gt=0, description="Messages per second; no limit where absent.")
+    connections_per_s: float | None = Field(
+        None, gt=0, description="New connections per second; no limit where absent."
+    )
 
 
 class Relay(Section):

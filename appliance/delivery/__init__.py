@@ -27,6 +27,7 @@ from appliance.delivery.claim import (
 )
 from appliance.delivery.journal import Journal, Replay
 from appliance.delivery.outcome import Kind, Outcome, Reason
+from appliance.delivery.presence import leave, report, serving
 from appliance.delivery.settle import Result, bounced, expire, finish_broadcasts, halted, settle
 from appliance.delivery.status import Progress, progress
 
@@ -46,10 +47,13 @@ __all__ = [
     "finish_broadcasts",
     "fresh_token",
     "halted",
+    "leave",
     "progress",
     "release",
     "release_claims",
     "release_worker",
+    "report",
+    "serving",
     "settle",
     "sites_waiting",
     "take_over",

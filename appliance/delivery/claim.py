@@ -16,8 +16,13 @@ from appliance.models import Delivery
 from appliance.models.fields import micros, moment
 from appliance.states import DeliveryState
 
-_WAITING = "state IN ('queued', 'deferred')"  # literally so: the partial indexes are chosen by it
 _CHUNK = 500
+_ROUTINE = 2
+
+# Two orders, two partial indexes; the states stand literally, because by them the indexes are chosen. What is
+# to be tried again goes first, the longest due before the others; the rest by lane and turn.
+_RETRIES = "state = 'deferred' AND site = ? AND next_at <= ? AND lane <= ? AND expires_at > ?"
+_TURNS = "state = 'queued' AND site = ? AND lane <= ? AND next_at <= ? AND expires_at > ?"
 
 
 class Claimed(NamedTuple):
@@ -28,6 +33,7 @@ class Claimed(NamedTuple):
     kind: str
     site: str
     lane: int
+    turn: int
     school_id: int
     broadcast_id: int | None
     registration_id: int | None
@@ -41,27 +47,47 @@ class Claimed(NamedTuple):
 def sites_waiting(now: datetime) -> list[tuple[str, int]]:
     """The (site, most urgent lane) pairs for which something can be claimed now.
 
-    Walks the index from site to site, so that its cost grows with the sites and not with the queue.
+    Walks the indexes from site to site, so that its cost grows with the sites and not with the queue.
     """
+    lanes: dict[str, int] = {}
     with db.guarded():
         rows = db.statement(
             f"""
-            WITH RECURSIVE site_lane (site) AS (
-                SELECT (SELECT MIN(site) FROM delivery WHERE {_WAITING})
-                UNION ALL
-                SELECT (SELECT MIN(d.site) FROM delivery AS d
-                        WHERE d.{_WAITING} AND d.site > site_lane.site)
-                FROM site_lane WHERE site_lane.site IS NOT NULL
-            )
-            SELECT site_lane.site,
+            {_walk("queued")}
+            SELECT site,
                    (SELECT d.lane FROM delivery AS d
-                    WHERE d.{_WAITING} AND d.site = site_lane.site AND d.next_at <= ?
-                    ORDER BY d.site, d.lane, d.id LIMIT 1)
-            FROM site_lane WHERE site_lane.site IS NOT NULL
+                    WHERE d.state = 'queued' AND d.site = walk.site AND d.next_at <= ?
+                    ORDER BY d.site, d.lane, d.turn LIMIT 1)
+            FROM walk WHERE site IS NOT NULL
             """,
             micros(now),
         ).fetchall()
-    return [(site, lane) for site, lane in rows if lane is not None]
+        rows += db.statement(
+            f"""
+            {_walk("deferred")}
+            SELECT site,
+                   (SELECT MIN(d.lane) FROM delivery AS d
+                    WHERE d.state = 'deferred' AND d.site = walk.site AND d.next_at <= ?)
+            FROM walk WHERE site IS NOT NULL
+            """,
+            micros(now),
+        ).fetchall()
+    for site, lane in rows:
+        if lane is not None:
+            lanes[site] = min(lane, lanes.get(site, lane))
+    return sorted(lanes.items())
+
+
+def _walk(state: str) -> str:
+    """Each site with something in this state, by one step into the index per site."""
+    return f"""
+        WITH RECURSIVE walk (site) AS (
+            SELECT (SELECT MIN(site) FROM delivery WHERE state = '{state}')
+            UNION ALL
+            SELECT (SELECT MIN(d.site) FROM delivery AS d WHERE d.state = '{state}' AND d.site > walk.site)
+            FROM walk WHERE walk.site IS NOT NULL
+        )
+    """
 
 
 def fresh_token() -> int:
@@ -76,38 +102,41 @@ def claim(
     limit: int,
     lease_s: float,
     now: datetime,
-    lanes: Iterable[int] = (0, 1, 2),
+    lane: int = _ROUTINE,
     token: int | None = None,
 ) -> list[Claimed]:
-    """Takes up to `limit` deliveries of a site, the most urgent lane first, for `lease_s` seconds.
+    """Takes up to `limit` deliveries of a site, as urgent as `lane` or more so, for `lease_s` seconds.
 
     The attempt is counted before it is made: a worker that dies leaves it counted. `token` is a
     `fresh_token`, used for this claim only.
     """
     token = fresh_token() if token is None else token
-    moment_now = micros(now)
-    wanted = ", ".join(str(int(lane)) for lane in sorted(lanes))
+    at = micros(now)
+    hold = (token, worker, micros(now + timedelta(seconds=lease_s)))
     with db.transaction():
-        taken = db.statement(
-            f"""
-            UPDATE delivery
-            SET state = 'sending', claim_token = ?, claimed_by = ?, lease_until = ?, attempts = attempts + 1
-            WHERE {_WAITING} AND id IN (
-                SELECT id FROM delivery
-                WHERE {_WAITING} AND site = ? AND lane IN ({wanted}) AND next_at <= ? AND expires_at > ?
-                ORDER BY site, lane, id LIMIT ? {db.skip_locked()}
-            )
-            RETURNING id
-            """,
-            token,
-            worker,
-            micros(now + timedelta(seconds=lease_s)),
-            site,
-            moment_now,
-            moment_now,
-            limit,
-        ).fetchall()
-        return _held([row[0] for row in taken], token)
+        ids = _take("deferred", f"{_RETRIES} ORDER BY site, next_at", hold, (site, at, lane, at, limit))
+        if len(ids) < limit:
+            rest = limit - len(ids)
+            ids += _take("queued", f"{_TURNS} ORDER BY site, lane, turn", hold, (site, lane, at, at, rest))
+        return _held(ids, token)
+
+
+def _take(state: str, which: str, hold: tuple[int, str, int], parameters: tuple[str | int, ...]) -> list[int]:
+    """One of the two orders. Materialised: inside a join PostgreSQL may run a sub-select with LIMIT again."""
+    taken = db.statement(
+        f"""
+        WITH picked AS MATERIALIZED (
+            SELECT id FROM delivery WHERE {which} LIMIT ? {db.skip_locked()}
+        )
+        UPDATE delivery
+        SET state = 'sending', claim_token = ?, claimed_by = ?, lease_until = ?, attempts = attempts + 1
+        WHERE state = '{state}' AND id IN (SELECT id FROM picked)
+        RETURNING id
+        """,
+        *parameters,
+        *hold,
+    ).fetchall()
+    return [row[0] for row in taken]
 
 
 def _held(ids: list[int], token: int) -> list[Claimed]:
@@ -117,11 +146,11 @@ def _held(ids: list[int], token: int) -> list[Claimed]:
     # Written out: peewee's own way of reading so many rows costs ten times this (measured).
     rows = db.statement(
         f"""
-        SELECT d.id, d.claim_token, d.kind, d.site, d.lane, d.school_id, d.broadcast_id,
+        SELECT d.id, d.claim_token, d.kind, d.site, d.lane, d.turn, d.school_id, d.broadcast_id,
                d.registration_id, a.id, d.attempts, a.sealed, d.created_at, d.expires_at
         FROM delivery AS d JOIN address AS a ON a.id = d.address_id
         WHERE d.id IN ({db.listed(ids)}) AND d.claim_token = ?
-        ORDER BY d.lane, d.id
+        ORDER BY d.lane, d.turn, d.id
         """,
         token,
     ).fetchall()

@@ -2,8 +2,9 @@
 
 from peewee import BigIntegerField, BooleanField, ForeignKeyField, IntegerField, TextField
 
+from appliance import clock
 from appliance.models.base import Table
-from appliance.models.fields import MomentField
+from appliance.models.fields import MomentField, micros
 from appliance.models.people import Account
 from appliance.models.registry import Address, Registration
 from appliance.models.school import School
@@ -30,8 +31,13 @@ class Broadcast(Table):
     useful_until = MomentField(null=True)
 
 
+def _in_order() -> int:
+    """The turn of a letter: first come, first served."""
+    return micros(clock.now())
+
+
 class Delivery(Table):
-    """One mail to one address, from `queued` to its end."""
+    """One mail to one address, from `queued` to its end. Of a site's lane the smallest `turn` goes first."""
 
     kind = TextField()
     school_id = BigIntegerField()
@@ -40,6 +46,7 @@ class Delivery(Table):
     address = ForeignKeyField(Address)
     site = TextField()
     lane = IntegerField()
+    turn = BigIntegerField(default=_in_order)
     state = TextField()
     attempts = IntegerField(default=0)
     next_at = MomentField()
@@ -66,3 +73,23 @@ class Attempt(Table):
     enhanced = TextField()
     reason = TextField()
     uncertain = BooleanField()
+
+
+class Worker(Table):
+    """A mail worker that is alive: since when, and when it last said so."""
+
+    name = TextField(primary_key=True)
+    node = TextField()
+    since = MomentField()
+    seen_at = MomentField()
+
+
+class Pace(Table):
+    """How fast a carrier took one broadcast: so many letters, at their first attempt, in so long."""
+
+    broadcast = ForeignKeyField(Broadcast)
+    carrier = TextField()
+    urgent = BooleanField()
+    letters = IntegerField()
+    span_ms = BigIntegerField()
+    at = MomentField()

@@ -29,7 +29,7 @@ def test_a_worker_told_to_take_only_urgent_mail_leaves_the_rest(ward: Ward) -> N
     ward.many(10, sites=("docomo",))
     ward.send(ward.draft(urgent=False))
     ward.send(ward.draft(urgent=True))
-    claimed = delivery.claim("w1", "docomo", limit=50, lease_s=60, now=clock.now(), lanes=(0,))
+    claimed = delivery.claim("w1", "docomo", limit=50, lease_s=60, now=clock.now(), lane=0)
     assert {row.lane for row in claimed} == {0}
     assert len(claimed) == 10
 

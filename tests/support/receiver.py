@@ -13,6 +13,8 @@ Offers PIPELINING, and STARTTLS when it has a certificate. What it can be told:
     dot_once     {local part: reply}, at the first body for that recipient, which is not kept
     reset_at     reset the connection instead of replying to every n-th body; the mail IS kept
     banner       instead of 220; the connection is closed after it
+    connections  so many at once from everybody; more are told 421 at the banner
+    reset_door   True: every new connection is reset before a word is said
     silent       True: connections are taken, nothing is ever said
 """
 
@@ -70,6 +72,7 @@ class Receiver:
         self.host, self.port = host, port
         folder.mkdir(parents=True, exist_ok=True)
         self._taken_file = folder / f"taken-{host}.jsonl"
+        self._door_file = folder / f"taken-{host}.jsonl.door"
         self._tls = tls
         self._rules = rules
         self._process: subprocess.Popen[bytes] | None = None
@@ -122,6 +125,11 @@ class Receiver:
                 self._mails.append(Mail(at_s, sender, to, base64.b64decode(content)))
         return self._mails
 
+    def door(self) -> tuple[int, int]:
+        """The most connections that were open at once since the last rules, and how many came in all."""
+        most, came = self._door_file.read_text().split() if self._door_file.exists() else ("0", "0")
+        return int(most), int(came)
+
     def copies(self) -> Counter[str]:
         """How often each recipient got something."""
         return Counter(mail.to for mail in self.mails())
@@ -151,6 +159,22 @@ class _House:
         self.seen: set[tuple[str, str]] = set()
         self.bodies = itertools.count(1)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._door = os.open(path + ".door", os.O_WRONLY | os.O_CREAT, 0o600)
+        self.inside = self._most = self._came = 0
+
+    def obey(self, rules: dict[str, Any]) -> None:
+        self.rules = rules
+        self._most = self.inside
+        self._note_door()
+
+    def enter(self) -> None:
+        self.inside += 1
+        self._came += 1
+        self._most = max(self._most, self.inside)
+        self._note_door()
+
+    def _note_door(self) -> None:
+        os.pwrite(self._door, f"{self._most:9} {self._came:9}".encode(), 0)
 
     def keep(self, at_s: float, sender: str, to: str, content: bytes) -> None:
         line = json.dumps([at_s, sender, to, base64.b64encode(content).decode()])
@@ -180,6 +204,15 @@ class _Session(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        if not self._encrypted:
+            self._house.enter()
+        if self._house.rules.get("reset_door"):
+            self._reset()
+            return
+        if self._house.inside > self._house.rules.get("connections", 1_000_000):
+            self._say("421 4.7.0 too many connections from your address")
+            self._transport.close()
+            return
         if self._encrypted or self._house.rules.get("silent"):
             self._held = not self._encrypted
             return
@@ -187,6 +220,9 @@ class _Session(asyncio.Protocol):
         self._say(banner or "220 receiver.example ESMTP")
         if banner:
             self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._house.inside -= 1
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -295,7 +331,7 @@ async def _serve(host: str, port: str, path: str, *tls: str) -> None:
             server.close()
             stop.set()
             return
-        house.rules = json.loads(line)
+        house.obey(json.loads(line))
         sys.stdout.write("obeyed\n")
         sys.stdout.flush()
 
