@@ -109,13 +109,23 @@ def inbound_listening(endpoints: int, tls: bool) -> None:
 
 
 def inbound_refused(reason: str) -> None:
-    """A session or a mail that was not taken: sessions, network, automatic, header."""
+    """A session or a mail that was not taken: sessions, early, proxy, automatic, header."""
     _line("inbound.refused", reason=reason)
 
 
 def inbound_ended(enhanced: str, reason: str) -> None:
     """A session that we ended with 421; `reason` is our own fixed text."""
     _line("inbound.ended", enhanced=enhanced, reason=reason)
+
+
+def certificate_renewed(days_left: int) -> None:
+    """Handshakes use the new certificate from now on."""
+    _line("certificate.renewed", days_left=days_left)
+
+
+def certificate_broken(error: BaseException) -> None:
+    """The new files cannot be loaded; the old certificate stays in use. An alarm: it will run out."""
+    _line("certificate.broken", error=type(error).__name__)
 
 
 def inbound_written(mails: int, ms: int) -> None:

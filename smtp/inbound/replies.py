@@ -43,6 +43,8 @@ GO_AHEAD = Reply(354, "", "End with <CRLF>.<CRLF>")
 SHUTTING_DOWN = Reply(421, "4.3.2", "Shutting down, try again soon")
 TOO_MANY_SESSIONS = Reply(421, "4.3.2", "Too many sessions at the moment")
 TOO_MANY_FROM_NETWORK = Reply(421, "4.7.0", "Too many sessions from your network")
+TOO_MANY_ARRIVALS = Reply(421, "4.7.0", "Too many connections from your network in one minute")
+NO_PROXY_HEADER = Reply(421, "4.7.0", "A PROXY header is expected from you")
 SESSION_TOO_LONG = Reply(421, "4.4.2", "Session lasted too long")
 IDLE_TOO_LONG = Reply(421, "4.4.2", "Waited too long")
 TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many errors")
@@ -76,6 +78,10 @@ NESTED_MAIL = Reply(503, "5.5.1", "A mail is already begun")
 TLS_ALREADY = Reply(503, "5.5.1", "TLS is already on")
 UNKNOWN_PARAMETER = Reply(555, "5.5.4", "Parameter not recognized")
 NOT_ASCII = Reply(553, "5.6.7", "Only ASCII addresses are taken here")
+
+# --- 554: the session ends
+TOO_EARLY = Reply(554, "5.5.1", "You spoke before the greeting")
+NO_PROXY = Reply(554, "5.5.1", "You are no proxy of ours")
 
 # --- 5xx: this mail
 NO_SUCH_RECIPIENT = Reply(550, "5.1.1", "No such recipient")
