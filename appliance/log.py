@@ -15,6 +15,7 @@ from types import TracebackType
 from appliance import clock
 
 _zone = "?"
+_MUTE = ("dkimpy",)  # complains of every malformed signature that a stranger sends
 _QUIET = ("mail.log", "mail.debug", "aiosmtpd", "peewee", "asyncio")
 
 
@@ -28,6 +29,8 @@ def begin(zone: str, worker: str = "") -> None:
     root.setLevel(logging.WARNING)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
+    for name in _MUTE:
+        logging.getLogger(name).disabled = True
 
 
 class _LibraryHandler(logging.Handler):
@@ -116,6 +119,11 @@ def inbound_refused(reason: str) -> None:
 def inbound_ended(enhanced: str, reason: str) -> None:
     """A session that we ended with 421; `reason` is our own fixed text."""
     _line("inbound.ended", enhanced=enhanced, reason=reason)
+
+
+def inbound_doubted(judgement: str, refused: bool) -> None:
+    """The sender's domain did not vouch for an empty mail: fail, none, or trouble in asking."""
+    _line("inbound.doubted", judgement=judgement, refused=refused)
 
 
 def certificate_renewed(days_left: int) -> None:

@@ -8,7 +8,7 @@ import re
 from enum import StrEnum
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -152,6 +152,18 @@ class Mail(Section):
         "with a PROXY header (version 1 or 2); from elsewhere none is believed.",
     )
     session_limit_s: float = Field(600.0, gt=0, description="Longest life of one inbound session.")
+    authenticity: Literal["off", "observe", "enforce"] = Field(
+        "enforce",
+        description="SPF, DKIM and DMARC of empty mails. enforce refuses what the sender's own domain asks "
+        "to refuse (SPF -all, DMARC p=reject), and nothing else; observe only logs it. Behind a balancer set "
+        "balancers first: the checks need the client's address.",
+    )
+    authenticity_deadline_s: float = Field(
+        3.0,
+        gt=0,
+        le=20,
+        description="When these checks take longer, the mail counts as doubtful and is taken.",
+    )
     requests_per_address_per_hour: int = Field(
         10, ge=1, description="Registration mails one address may cause."
     )

@@ -2,8 +2,9 @@
 
 Owns the way from the socket to the commit: `listener` (sockets, drain), `certificate`, `gate` (who may come
 in, how much a session may cost), `proxy` (the balancer's header), `session` and `command` (the protocol),
-`transaction` (MAIL and RCPT), `recipients` (routing), `body` (DATA), `guards` (RFC 3834), `dsn`, `intake` and
-`batcher` (the commit), `postmaster`, `replies`.
+`transaction` (MAIL and RCPT), `recipients` (routing), `body` (DATA), `guards` (RFC 3834), `authenticity`
+(SPF, DKIM, DMARC, on `checks` and `lookup`), `dsn`, `intake` and `batcher` (the commit), `postmaster`,
+`replies`.
 Refuses to know what a registration is. Promise: 250 only after the commit, 451 in any doubt.
 Fails at start with `PortBusy`, `ConfigInvalid` and `SecretMissing`; later only towards one peer at a time.
 """
@@ -18,6 +19,7 @@ from appliance.config import Config
 from appliance.keys import Keyring
 from appliance.registration import Request
 from smtp.inbound import dsn
+from smtp.inbound.authenticity import Judge
 from smtp.inbound.batcher import Batcher, Commit
 from smtp.inbound.certificate import Certificate
 from smtp.inbound.gate import Gate, Limits
@@ -48,12 +50,14 @@ async def start(
     Raises `PortBusy`, `ConfigInvalid`, `SecretMissing`.
     """
     recipients = Recipients(config.mail, keyring.secret(RETURN_PATH_KEY), registration.is_code_shaped)
+    judge = Judge.of(config)
     batcher = Batcher(commit or partial(_commit, config, keyring))
     intake = Intake(
         batcher,
         recipients.domains,
         config.relay.spool_dir / "postmaster",
         bounced or note_bounce,
+        judge,
         commit_deadline_s,
     )
     mail = config.mail

@@ -20,10 +20,10 @@ from aiosmtpd.smtp import SMTP, TLSSetupException
 
 from appliance import log
 from smtp.inbound import command, proxy, replies
+from smtp.inbound.authenticity import KEPT_OCTETS, Origin
 from smtp.inbound.body import READ_AHEAD_OCTETS, BodyTooLong, MailReader
 from smtp.inbound.certificate import Certificate
 from smtp.inbound.gate import BALANCER, Allowance, Gate, network_of
-from smtp.inbound.guards import HEADER_OCTETS
 from smtp.inbound.intake import InboundMail, Intake
 from smtp.inbound.recipients import Recipients
 from smtp.inbound.replies import Reply
@@ -68,6 +68,7 @@ class Session(SMTP):
         self._network: str | None = None
         self._transaction = Transaction(door.recipients, self._limits)
         self._greeted = False
+        self._called = ""
         self._ended = False
         self._draining = False
         self._out: list[bytes] = []
@@ -308,7 +309,7 @@ class Session(SMTP):
     async def _ehlo(self, argument: str) -> Reply | bytes:
         if not argument:
             return replies.BAD_HELLO
-        self._greeted = True
+        self._greeted, self._called = True, argument
         self._transaction.reset()
         offers_tls = self._door.tls is not None and self._tls_protocol is None
         return replies.extended_hello(self._door.hostname, self._limits.size_bytes, starttls=offers_tls)
@@ -316,7 +317,7 @@ class Session(SMTP):
     async def _helo(self, argument: str) -> Reply | bytes:
         if not argument:
             return replies.BAD_HELLO
-        self._greeted = True
+        self._greeted, self._called = True, argument
         self._transaction.reset()
         return replies.hello(self._door.hostname)
 
@@ -333,10 +334,11 @@ class Session(SMTP):
         self._say(replies.GO_AHEAD.wire)
         limit = self._limits.size_bytes
         body = await self._input.body(
-            keep_octets=limit if self._transaction.is_for_people else HEADER_OCTETS + 1024,
+            keep_octets=limit if self._transaction.is_for_people else KEPT_OCTETS,
             flood_octets=limit * _FLOOD_FACTOR,
         )
-        mail = InboundMail(self._transaction.sender, tuple(self._transaction.routes), body)
+        origin = Origin(self._host, self._network or "", self._called)
+        mail = InboundMail(self._transaction.sender, tuple(self._transaction.routes), body, origin)
         self._transaction.reset()
         if body.size_octets > limit:
             return replies.TOO_LARGE
