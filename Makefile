@@ -91,10 +91,14 @@ $(VENV)/bin/python:
 		|| { echo "This Python cannot make virtual environments. On Debian: sudo apt-get install python3-venv"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 
+# Wheels only, but for dkimpy and pyspf, which have none: setuptools comes first, because it builds them.
 # The project is installed from where it lies (editable), so a pull needs no new setup.
 $(RUNTIME): requirements/runtime.txt pyproject.toml | $(VENV)/bin/python
 	@echo "setup: installing what requirements/runtime.txt names"
-	@$(PIP) install --quiet --only-binary :all: --require-hashes -r requirements/runtime.txt
+	@$(PIP) install --quiet --only-binary :all: --require-hashes \
+		-r <(sed -n '/^setuptools==/,/[^\\]$$/p' requirements/runtime.txt)
+	@$(PIP) install --quiet --only-binary :all: --no-binary dkimpy,pyspf --no-build-isolation --require-hashes \
+		-r requirements/runtime.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
 	@touch $@
 

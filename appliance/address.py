@@ -19,6 +19,8 @@ PATH_OCTETS = 254  # RFC 5321 4.5.3.1.3 less the angle brackets
 _ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\-"
 _UNQUOTED = re.compile(rf"[{_ATEXT}.]+")
 _QUOTED_CONTENT = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*)"')
+_FIELD_OCTETS = 998  # a line of RFC 5322; it also bounds what an odd field costs
+_ASIDE = re.compile(r'"(?:[^"\\]|\\.)*"|\((?:[^()\\]|\\.)*\)', re.DOTALL)
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\Z")
 _DOT_STRING = re.compile(rf"[{_ATEXT}]+(?:\.[{_ATEXT}]+)*")  # RFC 5321 4.1.2
 
@@ -141,6 +143,26 @@ def read(canonical: str) -> Address:
     if not (local and at and domain):
         raise AddressInvalid("not a canonical address")
     return Address(local, domain)
+
+
+def author_domain(field: str) -> str | None:
+    """The domain of a From field (RFC 5322 3.6.2) that names one author; None in any doubt.
+
+    Display name, quotes and comments are not looked at; what is left must hold exactly one @.
+    """
+    if len(field) > _FIELD_OCTETS:
+        return None
+    bare = _ASIDE.sub(" ", field)
+    if "<" in bare or ">" in bare:
+        before, _, rest = bare.partition("<")
+        inside, closed, after = rest.partition(">")
+        if not closed or any(sign in before + inside + after for sign in "<>,;:"):
+            return None
+        bare = inside
+    local, at, domain = bare.strip().partition("@")
+    if not at or "@" in domain or not local or "," in bare:
+        return None
+    return _domain_or_none(domain.strip())
 
 
 def parse_path(argument: str) -> tuple[Address | None, str]:

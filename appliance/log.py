@@ -15,6 +15,7 @@ from types import TracebackType
 from appliance import clock
 
 _zone = "?"
+_MUTE = ("dkimpy",)  # complains of every malformed signature that a stranger sends
 _QUIET = ("mail.log", "mail.debug", "aiosmtpd", "peewee", "asyncio")
 
 
@@ -28,6 +29,8 @@ def begin(zone: str, worker: str = "") -> None:
     root.setLevel(logging.WARNING)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
+    for name in _MUTE:
+        logging.getLogger(name).disabled = True
 
 
 class _LibraryHandler(logging.Handler):
@@ -119,13 +122,28 @@ def inbound_listening(endpoints: int, tls: bool) -> None:
 
 
 def inbound_refused(reason: str) -> None:
-    """A session or a mail that was not taken: sessions, network, automatic, header."""
+    """A session or a mail that was not taken: sessions, early, proxy, automatic, header."""
     _line("inbound.refused", reason=reason)
 
 
 def inbound_ended(enhanced: str, reason: str) -> None:
     """A session that we ended with 421; `reason` is our own fixed text."""
     _line("inbound.ended", enhanced=enhanced, reason=reason)
+
+
+def inbound_doubted(judgement: str, refused: bool) -> None:
+    """The sender's domain did not vouch for an empty mail: fail, none, or trouble in asking."""
+    _line("inbound.doubted", judgement=judgement, refused=refused)
+
+
+def certificate_renewed(days_left: int) -> None:
+    """Handshakes use the new certificate from now on."""
+    _line("certificate.renewed", days_left=days_left)
+
+
+def certificate_broken(error: BaseException) -> None:
+    """The new files cannot be loaded; the old certificate stays in use. An alarm: it will run out."""
+    _line("certificate.broken", error=type(error).__name__)
 
 
 def inbound_written(mails: int, ms: int) -> None:

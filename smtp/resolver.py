@@ -51,7 +51,7 @@ class Resolver:
         self, nameservers: Sequence[str], *, timeout_s: float = TIMEOUT_S, lifetime_s: float = LIFETIME_S
     ) -> None:
         self._resolver = dns.asyncresolver.Resolver(configure=False)
-        self._resolver.nameservers = [_nameserver(text) for text in nameservers]
+        self._resolver.nameservers = [nameserver(text) for text in nameservers]
         self._resolver.timeout = timeout_s
         self._resolver.lifetime = lifetime_s
         self._resolver.use_edns(0, 0, 1232)  # DNS flag day 2020
@@ -119,6 +119,7 @@ def _text(name: object) -> str:
     return str(name).rstrip(".").lower()
 
 
-def _nameserver(text: str) -> dns.nameserver.Nameserver:
+def nameserver(text: str) -> dns.nameserver.Nameserver:
+    """The resolver at `host:port`."""
     host, _, port = text.rpartition(":")
     return dns.nameserver.Do53Nameserver(host.strip("[]"), int(port))

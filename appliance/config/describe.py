@@ -6,7 +6,7 @@ fail: a setting without a description fails a test.
 
 from collections.abc import Iterator
 from types import NoneType, UnionType
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -52,6 +52,8 @@ def _type(annotation: Any) -> str:
         return f"list of {_type(get_args(annotation)[0])}"
     if origin is dict:
         return f"table of {_type(get_args(annotation)[1])}"
+    if origin is Literal:
+        return " or ".join(f"`{word}`" for word in get_args(annotation))
     if origin is not None:
         return _type(get_args(annotation)[0])
     words = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false", "Path": "path"}

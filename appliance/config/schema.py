@@ -6,8 +6,9 @@ setting fails a test. Refuses to read files. Fails, through pydantic, with one e
 
 import re
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -69,12 +70,21 @@ def _mailbox(text: str) -> str:
     return text
 
 
+def _network(text: str) -> str:
+    try:
+        ip_network(text)
+    except ValueError:
+        raise ValueError("expected a network such as 192.0.2.8/32 or 2001:db8::/64") from None
+    return text
+
+
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Line = Annotated[str, AfterValidator(_line)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
+NetworkText = Annotated[str, AfterValidator(_network)]
 
 
 class Section(BaseModel):
@@ -123,7 +133,37 @@ class Mail(Section):
     max_recipients: int = Field(10, ge=1, le=1000, description="Recipients of one inbound mail.")
     max_sessions: int = Field(1500, ge=1, description="Inbound sessions at once, per worker.")
     max_sessions_per_network: int = Field(60, ge=1, description="The same from one IPv4 /24 or IPv6 /48.")
+    max_connections_per_network_per_minute: int = Field(
+        600,
+        ge=1,
+        description="New connections from one such network in a minute, per worker. A carrier's machines "
+        "bring a hundred in the busiest minute of a registration week.",
+    )
+    greet_pause_s: float = Field(
+        1.0,
+        ge=0,
+        le=10,
+        description="A network that has not delivered yet waits so long for the greeting; a client that "
+        "speaks before it is sent away. 0 greets at once.",
+    )
+    balancers: list[NetworkText] = Field(
+        [],
+        description="Networks of the load balancer, such as 192.0.2.8/32. A connection from there must begin "
+        "with a PROXY header (version 1 or 2); from elsewhere none is believed.",
+    )
     session_limit_s: float = Field(600.0, gt=0, description="Longest life of one inbound session.")
+    authenticity: Literal["off", "observe", "enforce"] = Field(
+        "enforce",
+        description="SPF, DKIM and DMARC of empty mails. enforce refuses what the sender's own domain asks "
+        "to refuse (SPF -all, DMARC p=reject), and nothing else; observe only logs it. Behind a balancer set "
+        "balancers first: the checks need the client's address.",
+    )
+    authenticity_deadline_s: float = Field(
+        3.0,
+        gt=0,
+        le=20,
+        description="When these checks take longer, the mail counts as doubtful and is taken.",
+    )
     requests_per_address_per_hour: int = Field(
         10, ge=1, description="Registration mails one address may cause."
     )

@@ -28,11 +28,17 @@ _ANSWERS = (LetterKind.REPLY, LetterKind.UNKNOWN_CODE, LetterKind.RETIRED_CODE, 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One empty mail. `digest` is SHA-256 over its envelope and content."""
+    """One empty mail. `digest` is SHA-256 over its envelope and content.
+
+    `network` names where it came from, for counting only; `doubtful`: its sender's domain does not vouch for
+    it.
+    """
 
     local_part: str
     sender: MailAddress
     digest: bytes
+    network: str = ""
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)

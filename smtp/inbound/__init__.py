@@ -1,8 +1,10 @@
 """Inbound SMTP: empty mails, bounces and mail for the postmaster come in here.
 
-Owns the way from the socket to the commit: `listener` (sockets, certificate, drain), `gate` (who may come in,
-how much a session may cost), `session` (the protocol), `transaction` (MAIL and RCPT), `recipients` (routing),
-`body` (DATA), `guards` (RFC 3834), `dsn`, `intake` and `batcher` (the commit), `postmaster`, `replies`.
+Owns the way from the socket to the commit: `listener` (sockets, drain), `certificate`, `gate` (who may come
+in, how much a session may cost), `proxy` (the balancer's header), `session` and `command` (the protocol),
+`transaction` (MAIL and RCPT), `recipients` (routing), `body` (DATA), `guards` (RFC 3834), `authenticity`
+(SPF, DKIM, DMARC, on `checks` and `lookup`), `dsn`, `intake` and `batcher` (the commit), `postmaster`,
+`replies`.
 Refuses to know what a registration is. Promise: 250 only after the commit, 451 in any doubt.
 Fails at start with `PortBusy`, `ConfigInvalid` and `SecretMissing`; later only towards one peer at a time.
 """
@@ -10,16 +12,19 @@ Fails at start with `PortBusy`, `ConfigInvalid` and `SecretMissing`; later only 
 import socket
 from collections.abc import Callable, Sequence
 from functools import partial
+from ipaddress import ip_network
 
 from appliance import clock, delivery, log, registration
 from appliance.config import Config
 from appliance.keys import Keyring
 from appliance.registration import Request
 from smtp.inbound import dsn
+from smtp.inbound.authenticity import Judge
 from smtp.inbound.batcher import Batcher, Commit
+from smtp.inbound.certificate import Certificate
 from smtp.inbound.gate import Gate, Limits
 from smtp.inbound.intake import COMMIT_DEADLINE_S, InboundMail, Intake
-from smtp.inbound.listener import Inbound, bind, tls_context
+from smtp.inbound.listener import Inbound, bind
 from smtp.inbound.recipients import Recipients
 from smtp.inbound.session import Door
 
@@ -45,17 +50,21 @@ async def start(
     Raises `PortBusy`, `ConfigInvalid`, `SecretMissing`.
     """
     recipients = Recipients(config.mail, keyring.secret(RETURN_PATH_KEY), registration.is_code_shaped)
+    judge = Judge.of(config)
     batcher = Batcher(commit or partial(_commit, config, keyring))
     intake = Intake(
         batcher,
         recipients.domains,
         config.relay.spool_dir / "postmaster",
         bounced or note_bounce,
+        judge,
         commit_deadline_s,
     )
-    tls = tls_context(config.mail.tls_cert, config.mail.tls_key)
-    gate = Gate(limits or Limits.of(config.mail))
-    inbound = Inbound(Door(config.mail.hostname, gate, recipients, intake, tls, set()), batcher)
+    mail = config.mail
+    tls = Certificate(mail.tls_cert, mail.tls_key) if mail.tls_cert and mail.tls_key else None
+    balancers = tuple(ip_network(text) for text in mail.balancers)
+    gate = Gate(limits or Limits.of(mail))
+    inbound = Inbound(Door(mail.hostname, gate, recipients, intake, tls, balancers, set()), batcher)
     await inbound.listen(sockets if sockets is not None else bind(config.mail.listen))
     log.inbound_listening(len(inbound.endpoints), tls is not None)
     return inbound

@@ -11,10 +11,12 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 _END = b"\r\n.\r\n"
 _EMPTY = b".\r\n"
 READ_AHEAD_OCTETS = 64 * 1024
+Parsed = TypeVar("Parsed")
 
 
 class BodyTooLong(Exception):
@@ -75,6 +77,27 @@ class MailReader(asyncio.StreamReader):
                 await self.readexactly(error.consumed)
                 continue
             return None if overlong else line.rstrip(b"\r\n")
+
+    async def parsed(self, parse: Callable[[bytes], Parsed | None]) -> Parsed:
+        """What `parse` makes of the first bytes, asked again whenever more have come. They stay unread."""
+        while True:
+            if self._buffer and (found := parse(bytes(self._buffer))) is not None:
+                return found
+            await self._more()
+
+    def drop(self, octets: int) -> None:
+        """Takes so many bytes that have been read otherwise."""
+        del self._buffer[:octets]
+
+    async def speaks(self, within_s: float) -> bool:
+        """Whether the peer sends anything, or hangs up, within that time. Costs a timer, no thread."""
+        if not self._buffer:
+            try:
+                async with asyncio.timeout(within_s):
+                    await self._more()
+            except TimeoutError:
+                return False
+        return True
 
     async def body(self, *, keep_octets: int, flood_octets: int) -> Body:
         """Everything up to the final dot; of it, the first `keep_octets` are kept.

@@ -18,6 +18,7 @@ from appliance.address import Address
 from appliance.errors import DatabaseUnavailable
 from appliance.registration import Request
 from smtp.inbound import guards, postmaster, replies
+from smtp.inbound.authenticity import NOWHERE, Judge, Judgement, Origin
 from smtp.inbound.batcher import Batcher, Verdict
 from smtp.inbound.body import Body
 from smtp.inbound.recipients import Destination, Route
@@ -34,6 +35,7 @@ class InboundMail:
     sender: Address | None
     routes: tuple[Route, ...]
     body: Body
+    origin: Origin = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Intake:
     our_domains: Collection[str]
     postmaster_dir: Path
     bounced: Callable[[InboundMail, int], None]
+    judge: Judge
     deadline_s: float = COMMIT_DEADLINE_S
 
     async def take(self, mail: InboundMail) -> Reply:
@@ -61,8 +64,19 @@ class Intake:
         if refusal is not None or mail.sender is None:
             log.inbound_refused("automatic" if refusal is replies.NOT_ANSWERED else "header")
             return refusal or replies.NOT_ANSWERED
+        judgement = await self.judge.judge(mail.origin, mail.sender, mail.body)
+        if judgement is Judgement.FAIL:
+            return replies.NOT_AUTHENTIC
         futures = [
-            self.batcher.submit(Request(route.local_part, mail.sender, digest(mail, route)))
+            self.batcher.submit(
+                Request(
+                    route.local_part,
+                    mail.sender,
+                    digest(mail, route),
+                    network=mail.origin.network,
+                    doubtful=judgement.is_doubtful,
+                )
+            )
             for route in mail.routes
         ]
         # asyncio.wait cancels nothing: neither a deadline nor a peer that hangs up undoes a commit

@@ -1,18 +1,17 @@
-"""The listening side of a mail worker: sockets, certificate, start and drain.
+"""The listening side of a mail worker: sockets, start and drain.
 
 Owns the sockets (SO_REUSEPORT: the workers of a node share each port and the kernel spreads connections) and
 the life of the inbound half. Runs in the loop that calls it. Refuses to know commands. Fails with `PortBusy`
-and `ConfigInvalid` before anything is served.
+before anything is served.
 """
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Sequence
-from pathlib import Path
 
-from appliance.errors import ConfigInvalid, PortBusy
+from appliance.errors import PortBusy
 from smtp.inbound.batcher import Batcher
+from smtp.inbound.certificate import LOOK_EVERY_S
 from smtp.inbound.session import Door, Session
 
 _BACKLOG = 1024
@@ -25,6 +24,7 @@ class Inbound:
         self._door = door
         self._batcher = batcher
         self._servers: list[asyncio.Server] = []
+        self._watching: asyncio.Task[None] | None = None
 
     async def listen(self, sockets: Sequence[socket.socket]) -> None:
         """Serves bound sockets from now on."""
@@ -34,6 +34,8 @@ class Inbound:
                 lambda: Session(self._door, loop), sock=listening, backlog=_BACKLOG
             )
             self._servers.append(server)
+        if self._door.tls is not None and self._watching is None:
+            self._watching = loop.create_task(self._watch_certificate())
 
     @property
     def endpoints(self) -> list[tuple[str, int]]:
@@ -49,13 +51,19 @@ class Inbound:
         """Open sessions."""
         return self._door.gate.sessions
 
-    def reload_certificate(self, certificate: Path, key: Path) -> None:
-        """Later handshakes use the new files; running sessions do not notice. Raises `ConfigInvalid`."""
-        if self._door.tls is not None:
-            _load(self._door.tls, certificate, key)
+    def renew_certificate(self) -> bool:
+        """Later handshakes use files that have changed; running sessions do not notice. Never raises."""
+        return self._door.tls is not None and self._door.tls.renew()
+
+    async def _watch_certificate(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            self.renew_certificate()
 
     async def close(self, grace_s: float = 30.0) -> None:
         """Stops listening, lets mails under way end and be committed, then closes what is left."""
+        if self._watching is not None:
+            self._watching.cancel()
         for server in self._servers:
             server.close()
         for session in tuple(self._door.sessions):
@@ -92,23 +100,4 @@ def _bind_one(endpoint: str) -> socket.socket:
     return listening
 
 
-def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    """For STARTTLS, TLS 1.2 and up; None where no certificate is configured. Raises `ConfigInvalid`."""
-    if certificate is None or key is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    _load(context, certificate, key)
-    return context
-
-
-def _load(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
-    try:
-        context.load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigInvalid(
-            f"mail.tls_cert, mail.tls_key: cannot be loaded from {certificate} and {key} ({error.strerror})"
-        ) from error
-
-
-__all__ = ["Inbound", "bind", "tls_context"]
+__all__ = ["Inbound", "bind"]

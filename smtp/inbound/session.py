@@ -12,7 +12,6 @@ one packet. Refuses to know what mails mean. A fault nobody foresaw is logged by
 """
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import cast
@@ -20,26 +19,18 @@ from typing import cast
 from aiosmtpd.smtp import SMTP, TLSSetupException
 
 from appliance import log
-from smtp.inbound import replies
+from smtp.inbound import command, proxy, replies
+from smtp.inbound.authenticity import KEPT_OCTETS, Origin
 from smtp.inbound.body import READ_AHEAD_OCTETS, BodyTooLong, MailReader
-from smtp.inbound.gate import Allowance, Gate, network_of
-from smtp.inbound.guards import HEADER_OCTETS
+from smtp.inbound.certificate import Certificate
+from smtp.inbound.gate import BALANCER, Allowance, Gate, network_of
 from smtp.inbound.intake import InboundMail, Intake
 from smtp.inbound.recipients import Recipients
 from smtp.inbound.replies import Reply
 from smtp.inbound.transaction import Transaction
 
-_COMMAND_OCTETS = 2048
 _FLOOD_FACTOR = 8  # a peer that goes on so far beyond the size limit is cut off instead of waited for
 _LINGER_S = 2.0
-_WEB_METHODS = frozenset({"GET", "POST", "PUT", "CONNECT", "OPTIONS", "HEAD"})
-_CONSTANT = {
-    "NOOP": replies.OK,
-    "HELP": replies.HELP,
-    "VRFY": replies.NOT_VERIFIED,
-    **dict.fromkeys(("EXPN", "AUTH", "BDAT", "ETRN", "TURN"), replies.NOT_IMPLEMENTED),
-}
-_IDLE = frozenset({"EHLO", "HELO", "NOOP", "RSET", "VRFY", "HELP"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +41,8 @@ class Door:
     gate: Gate
     recipients: Recipients
     intake: Intake
-    tls: ssl.SSLContext | None
+    tls: Certificate | None
+    balancers: tuple[proxy.Network, ...]
     sessions: "set[Session]"
 
 
@@ -64,7 +56,7 @@ class Session(SMTP):
         )
         # what the inherited methods read
         self.loop = loop
-        self.tls_context = door.tls
+        self.tls_context = None  # whichever is in use at STARTTLS
         self.session = self.envelope = self.transport = None
         self._handle_hooks = {}
         self._timeout_handle = self._handler_coroutine = None
@@ -72,9 +64,11 @@ class Session(SMTP):
         # ours
         self._door = door
         self._limits = door.gate.limits
+        self._host = ""
         self._network: str | None = None
         self._transaction = Transaction(door.recipients, self._limits)
         self._greeted = False
+        self._called = ""
         self._ended = False
         self._draining = False
         self._out: list[bytes] = []
@@ -100,8 +94,10 @@ class Session(SMTP):
             return
         plain = cast(asyncio.Transport, transport)  # uvloop's have no such base class
         peer = plain.get_extra_info("peername")
-        network = network_of(str(peer[0])) if isinstance(peer, tuple) else "local"
-        refusal = self._door.gate.enter(network)
+        self._host = str(peer[0]) if isinstance(peer, tuple) else "local"
+        speaks_for_others = proxy.is_balancer(self._host, self._door.balancers)
+        network = BALANCER if speaks_for_others else network_of(self._host)
+        refusal = self._door.gate.enter(network, self.loop.time())
         if refusal is not None:
             log.inbound_refused("sessions")
             self._ended = True
@@ -221,8 +217,11 @@ class Session(SMTP):
     # --- the command loop
 
     async def _handle_client(self) -> None:
-        self._say(replies.banner(self._door.hostname))
         try:
+            if refusal := await self._unwelcome():
+                self.end(refusal)
+                return
+            self._say(replies.banner(self._door.hostname))
             while not self._ended:
                 try:
                     line = await self._input.command_line()
@@ -239,12 +238,38 @@ class Session(SMTP):
             if not self._ended:
                 self.end(None)
 
+    async def _unwelcome(self) -> Reply | None:
+        """What comes before the greeting: the balancer's header, and the pause in which a peer is silent."""
+        if self._network == BALANCER and (refusal := await self._name_peer()):
+            log.inbound_refused("proxy")
+            return refusal
+        pause_s = self._door.gate.pause_s(self._network or "")
+        if pause_s and await self._input.speaks(pause_s):
+            log.inbound_refused("early")
+            return replies.TOO_EARLY
+        return None
+
+    async def _name_peer(self) -> Reply | None:
+        try:
+            async with asyncio.timeout(proxy.HEADER_S):
+                header = await self._input.parsed(proxy.read)
+        except (TimeoutError, asyncio.IncompleteReadError, proxy.HeaderInvalid):
+            return replies.NO_PROXY_HEADER
+        self._input.drop(header.octets)
+        if header.source is None:
+            return None
+        self._host = header.source
+        network = network_of(header.source)
+        refusal = self._door.gate.move(network, self.loop.time())
+        if refusal is None:
+            self._network = network
+        return refusal
+
     async def _obey(self, line: bytes | None) -> None:
         """One command and its reply. Whatever goes wrong in it, the peer may try again."""
-        verb, argument, complaint = _parse(line)
-        exhausted = self._allowance.command(idle=verb in _IDLE)
-        if verb in _WEB_METHODS:
-            exhausted = replies.NOT_HTTP
+        verb, argument, complaint = command.parse(line)
+        exhausted = self._allowance.command(idle=verb in command.IDLE)
+        exhausted = command.SHOWN_OUT.get(verb, exhausted)
         if exhausted is not None:
             self.end(exhausted)
             return
@@ -265,7 +290,7 @@ class Session(SMTP):
 
     async def _answer_to(self, verb: str, argument: str) -> Reply | bytes | None:
         handler = self._verbs.get(verb)
-        return await handler(argument) if handler else _CONSTANT.get(verb, replies.UNKNOWN_COMMAND)
+        return await handler(argument) if handler else command.CONSTANT.get(verb, replies.UNKNOWN_COMMAND)
 
     def _answer(self, answer: Reply | bytes | None) -> None:
         if self._ended or answer is None:
@@ -284,7 +309,7 @@ class Session(SMTP):
     async def _ehlo(self, argument: str) -> Reply | bytes:
         if not argument:
             return replies.BAD_HELLO
-        self._greeted = True
+        self._greeted, self._called = True, argument
         self._transaction.reset()
         offers_tls = self._door.tls is not None and self._tls_protocol is None
         return replies.extended_hello(self._door.hostname, self._limits.size_bytes, starttls=offers_tls)
@@ -292,7 +317,7 @@ class Session(SMTP):
     async def _helo(self, argument: str) -> Reply | bytes:
         if not argument:
             return replies.BAD_HELLO
-        self._greeted = True
+        self._greeted, self._called = True, argument
         self._transaction.reset()
         return replies.hello(self._door.hostname)
 
@@ -309,10 +334,11 @@ class Session(SMTP):
         self._say(replies.GO_AHEAD.wire)
         limit = self._limits.size_bytes
         body = await self._input.body(
-            keep_octets=limit if self._transaction.is_for_people else HEADER_OCTETS + 1024,
+            keep_octets=limit if self._transaction.is_for_people else KEPT_OCTETS,
             flood_octets=limit * _FLOOD_FACTOR,
         )
-        mail = InboundMail(self._transaction.sender, tuple(self._transaction.routes), body)
+        origin = Origin(self._host, self._network or "", self._called)
+        mail = InboundMail(self._transaction.sender, tuple(self._transaction.routes), body, origin)
         self._transaction.reset()
         if body.size_octets > limit:
             return replies.TOO_LARGE
@@ -324,6 +350,7 @@ class Session(SMTP):
             self._allowance.moved(self.loop.time())
         if answer is replies.TAKEN:
             self._allowance.forwarded()
+            self._door.gate.prove(self._network or "")
         return answer
 
     async def _rset(self, argument: str) -> Reply:
@@ -346,20 +373,6 @@ class Session(SMTP):
             return replies.TLS_ALREADY
         if argument:
             return replies.NO_ARGUMENT
+        self.tls_context = self._door.tls.context
         await self.smtp_STARTTLS("")
         return None
-
-
-def _parse(line: bytes | None) -> tuple[str, str, Reply | None]:
-    """Verb in upper case, argument, and what is wrong with the line as a whole."""
-    if line is None or len(line) > _COMMAND_OCTETS:
-        return "", "", replies.LINE_TOO_LONG
-    try:
-        text = line.decode("ascii")
-    except UnicodeDecodeError:
-        names_address = line[:5].upper() in (b"MAIL ", b"RCPT ")
-        return "", "", replies.NOT_ASCII if names_address else replies.BAD_LINE
-    if not text.isprintable() or not text.strip():
-        return "", "", replies.BAD_LINE
-    verb, _, argument = text.partition(" ")
-    return verb.upper(), argument.strip(" "), None

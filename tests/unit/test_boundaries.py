@@ -39,6 +39,8 @@ FLOORS = (
 # Edges: the few places where the next thing must go on whatever happened to this one.
 CATCHES_EVERYTHING = {
     "smtp/daemon.py",
+    "smtp/inbound/authenticity.py",
+    "smtp/inbound/checks.py",
     "smtp/inbound/session.py",
     "smtp/relay.py",
 }

@@ -3,7 +3,8 @@
 A script is a text file that reads like a conversation:
 
     # a line for people
-    G: idle_s=0.3               given: a limit of the gate, or `commit …` (see `Ledger`), or `tls`
+    G: idle_s=0.3               given: a limit of the gate, or `commit …` (see `Ledger`), or `tls`, or
+                                `balancer`: the client is one that speaks the PROXY protocol
     C: EHLO phone.example       the client sends this line and CRLF; lines in a row go out in one packet
     C* 300 RCPT TO:<{n}@x.jp>   the same line many times; {n} counts from 1
     C~ b'a\\r\\n.\\r\\n'           exactly these bytes, written as a Python literal
@@ -212,6 +213,9 @@ async def play(script: Path, stage: Stage) -> None:
 def _given(stage: Stage, what: str) -> None:
     if what.startswith("commit "):
         stage.ledger.mood = what.removeprefix("commit ")
+    elif what == "balancer":
+        mail = stage.config.mail.model_copy(update={"balancers": ["127.0.0.0/8"]})
+        stage.config = stage.config.model_copy(update={"mail": mail})
     elif what != "tls":
         name, _, value = what.partition("=")
         kind = type(getattr(stage.limits, name))
@@ -265,7 +269,7 @@ async def _expect(peer: Peer, pattern: str, count: int) -> None:
 
 async def _act(peer: Peer, what: str, stage: Stage) -> None:
     if what == "tls":
-        await peer.writer.start_tls(stage.client_tls or _trusting(), server_hostname="mx.midori.example")
+        await peer.writer.start_tls(stage.client_tls or trusting(), server_hostname="mx.midori.example")
     elif what == "half-close":
         peer.writer.write_eof()
     elif what == "close":
@@ -276,7 +280,7 @@ async def _act(peer: Peer, what: str, stage: Stage) -> None:
         raise DialogFailed("no such act")
 
 
-def _trusting() -> ssl.SSLContext:
+def trusting() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

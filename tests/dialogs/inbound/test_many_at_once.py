@@ -1,17 +1,21 @@
 """What no single conversation shows: many sessions, slow peers, large mails, a worker that stops."""
 
 import asyncio
+import shutil
 import socket
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from appliance.errors import ConfigInvalid, PortBusy
 from smtp import inbound
-from smtp.inbound.listener import bind, tls_context
-from tests.dialogs.inbound.play import Peer, Stage, code
+from smtp.inbound.certificate import tls_context
+from smtp.inbound.listener import bind
+from tests.dialogs.inbound.play import Peer, Stage, code, trusting
 from tests.support.waiting import eventually
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
@@ -114,6 +118,39 @@ def test_a_handshake_that_stalls_does_not_keep_its_place(tls_stage: Stage, run: 
         assert tls_stage.inbound is not None
         assert tls_stage.inbound.sessions == 1
         await eventually(lambda: tls_stage.inbound.sessions == 0)
+        await tls_stage.close()
+
+    run(dialog())
+
+
+def test_a_renewed_certificate_is_shown_to_the_next_client(
+    tls_stage: Stage, run: Run, tmp_path: Path, certificate: tuple[Path, Path]
+) -> None:
+    """The session that is open meanwhile goes on under the old one; a broken file changes nothing."""
+    chain, key = (Path(shutil.copy2(path, tmp_path)) for path in certificate)
+    mail = tls_stage.config.mail.model_copy(update={"tls_cert": chain, "tls_key": key})
+    tls_stage.config = tls_stage.config.model_copy(update={"mail": mail})
+
+    async def shown(port: int) -> tuple[bytes, Peer]:
+        peer = await Peer.dial(port)
+        await peer.greet()
+        await peer.ask("STARTTLS")
+        await peer.writer.start_tls(trusting(), server_hostname="mx.midori.example")
+        return peer.writer.get_extra_info("ssl_object").getpeercert(binary_form=True), peer
+
+    async def dialog() -> None:
+        port = await tls_stage.open()
+        assert tls_stage.inbound is not None
+        first, open_meanwhile = await shown(port)
+        chain.write_bytes(b"half a certif")
+        assert not tls_stage.inbound.renew_certificate()
+        assert (await shown(port))[0] == first
+        issued = trustme.CA().issue_cert("mx.midori.example")
+        chain.write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
+        issued.private_key_pem.write_to_path(key)
+        assert tls_stage.inbound.renew_certificate()
+        assert (await shown(port))[0] != first
+        assert await open_meanwhile.ask("NOOP") == "250 2.0.0 OK"
         await tls_stage.close()
 
     run(dialog())

@@ -3,7 +3,7 @@
 import pytest
 
 from smtp.inbound import replies
-from smtp.inbound.gate import Allowance, Gate, Limits, network_of
+from smtp.inbound.gate import BALANCER, Allowance, Gate, Limits, network_of
 
 
 @pytest.mark.parametrize(
@@ -29,22 +29,60 @@ def test_the_width_of_a_network_can_be_chosen() -> None:
 
 def test_a_refused_session_was_not_counted() -> None:
     gate = Gate(Limits(sessions=3, sessions_per_network=2))
-    assert [gate.enter("a"), gate.enter("a")] == [None, None]
-    assert gate.enter("a") is replies.TOO_MANY_FROM_NETWORK
-    assert gate.enter("b") is None
-    assert gate.enter("c") is replies.TOO_MANY_SESSIONS
+    assert [gate.enter("a", 0), gate.enter("a", 0)] == [None, None]
+    assert gate.enter("a", 0) is replies.TOO_MANY_FROM_NETWORK
+    assert gate.enter("b", 0) is None
+    assert gate.enter("c", 0) is replies.TOO_MANY_SESSIONS
     gate.leave("a")
     assert gate.sessions == 2
-    assert gate.enter("a") is None
+    assert gate.enter("a", 0) is None
 
 
 def test_everyone_has_left_and_nothing_is_remembered() -> None:
     gate = Gate(Limits())
     for _ in range(3):
-        gate.enter("a")
+        gate.enter("a", 0)
     for _ in range(3):
         gate.leave("a")
     assert (gate.sessions, len(gate._per_network)) == (0, 0)
+
+
+def test_a_network_that_knocks_too_often_waits_for_the_next_minute() -> None:
+    gate = Gate(Limits(arrivals_per_network_per_minute=2))
+    assert [gate.enter("a", now) for now in (100, 110)] == [None, None]
+    assert gate.enter("a", 120) is replies.TOO_MANY_ARRIVALS
+    assert gate.enter("b", 120) is None
+    assert gate.enter("a", 160) is None
+
+
+def test_networks_behind_the_balancer_have_their_own_limits() -> None:
+    gate = Gate(Limits(sessions=4, sessions_per_network=1))
+    assert [gate.enter(BALANCER, 0) for _ in range(4)] == [None] * 4
+    assert gate.enter(BALANCER, 0) is replies.TOO_MANY_SESSIONS
+    assert gate.move("a", 0) is None
+    assert gate.move("a", 0) is replies.TOO_MANY_FROM_NETWORK
+    gate.leave(BALANCER)  # the refused one goes
+    assert gate.move("b", 0) is None
+    for network in ("a", "b", BALANCER):
+        gate.leave(network)
+    assert (gate.sessions, len(gate._per_network)) == (0, 0)
+
+
+def test_only_strangers_wait_for_the_greeting() -> None:
+    gate = Gate(Limits(greet_pause_s=1.5))
+    assert gate.pause_s("a") == 1.5
+    gate.prove("a")
+    assert (gate.pause_s("a"), gate.pause_s("b")) == (0.0, 1.5)
+
+
+def test_a_million_networks_are_not_remembered() -> None:
+    gate = Gate(Limits())
+    for number in range(60_000):
+        gate.prove(str(number))
+        gate.enter(str(number), 0)
+        gate.leave(str(number))
+    assert len(gate._proven) <= 4096
+    assert len(gate._arrivals) <= 50_000
 
 
 def test_moving_bytes_push_back_the_idle_end_only() -> None:
