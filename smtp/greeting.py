@@ -33,7 +33,7 @@ async def open_session(target: Target, settings: CourierSettings) -> tuple[Wire,
         wire = await Wire.open(
             target.ip,
             target.port,
-            source_address=settings.source_address,
+            source_address=settings.source_address_ipv6 if ":" in target.ip else settings.source_address,
             timeout_s=settings.connect_timeout_s,
         )
     except Lost as lost:

@@ -3,13 +3,12 @@
 Owns the way from a domain to hosts to try, in order, and the name of the receiving site: domains whose mail
 goes to the same hosts are one site. The carrier is read from the hosts first, so that a domain hosted by
 Google is treated as Google, and a stranger whose MX is docomo's does not change how docomo is treated.
-Refuses targets that are ours, private, loopback or link-local, unless the configuration opens them for a lab:
-an attacker controls his own MX. IPv4 only, until our IPv6 addresses have PTR and SPF. Fails with `NoRoute`,
-whose outcome says whether asking again makes sense.
+Refuses targets that are ours, private, loopback or link-local (`smtp.targets`), unless the configuration
+opens them for a lab. IPv6 only where `relay.ip_families` has it. Fails with `NoRoute`, whose outcome says
+whether asking again makes sense.
 """
 
 import asyncio
-import ipaddress
 import random
 from dataclasses import dataclass
 
@@ -17,10 +16,12 @@ from appliance import clock
 from appliance.address import Carrier, carrier_of
 from appliance.config.schema import Relay
 from smtp import verdict
-from smtp.resolver import NoAnswer, NoSuchDomain, Resolver
+from smtp.resolver import Addresses, NoAnswer, NoSuchDomain, Resolver
+from smtp.targets import refusal
 from smtp.terms import Target
 
-_HOSTS_MAX = 10
+_KNOWN_MAX = 50  # of more MX hosts than these nothing is known
+_HOSTS_MAX = 10  # so many are looked up
 _TARGETS_MAX = 10
 _FIND_S = 20.0  # a stranger's slow name servers may hold up his own mail for so long
 _TTL_MIN_S = 60.0
@@ -68,11 +69,12 @@ class Router:
     """
 
     def __init__(self, relay: Relay, hostname: str = "") -> None:
-        self._resolver = Resolver(relay.nameservers)
+        self._resolver = Resolver(relay.nameservers, trusted=relay.nameservers_trusted)
+        self._families = tuple(relay.ip_families)
         self._port = relay.smtp_port
         self._private = relay.allow_private_targets
         self._hostname = hostname
-        self._own = frozenset({relay.source_address} - {""})
+        self._own = frozenset({relay.source_address, relay.source_address_ipv6} - {""})
 
     async def find(self, domain: str) -> Route:
         """The route of a (lower-case) domain. Raises `NoRoute`."""
@@ -85,31 +87,31 @@ class Router:
             raise NoRoute("4.4.3", permanent=False) from None
 
     async def _find(self, domain: str) -> Route:
-        pairs, ttl_s = await self._resolver.mx(domain)
-        if pairs and not any(host for _, host in pairs):
+        mx = await self._resolver.mx(domain)
+        if mx.pairs and not any(host for _, host in mx.pairs):
             raise NoRoute("5.1.10", permanent=True)  # RFC 7505: accepts no mail
-        hosts = self._before_ours(_in_order(pairs) or [(0, domain)])  # RFC 5321 5.1: implicit MX
+        hosts = self._before_ours(_known(mx.pairs) or [(0, domain)])  # RFC 5321 5.1: implicit MX
         carrier, operator = _operator(domain, hosts)
-        targets = await self._targets(hosts, carrier)
+        targets = await self._targets(_in_order(hosts), carrier)
         return Route(
-            site="+".join(sorted(hosts)),
+            site="+".join(sorted({host for _, host in hosts})),
             carrier=carrier,
             targets=targets,
-            expires_at_s=clock.monotonic() + max(ttl_s, _TTL_MIN_S),
+            expires_at_s=clock.monotonic() + max(mx.ttl_s, _TTL_MIN_S),
             operator=operator,
         )
 
-    def _before_ours(self, pairs: list[tuple[int, str]]) -> list[str]:
+    def _before_ours(self, pairs: list[tuple[int, str]]) -> list[tuple[int, str]]:
         """Where we are an MX ourselves, only better ones are ways on (RFC 5321 5.1)."""
         ours = min((preference for preference, host in pairs if host == self._hostname), default=None)
-        hosts = [host for preference, host in pairs if ours is None or preference < ours]
-        if not hosts:
+        better = [pair for pair in pairs if ours is None or pair[0] < ours]
+        if not better:
             raise NoRoute("5.4.6", permanent=True)
-        return hosts
+        return better
 
     async def _targets(self, hosts: list[str], carrier: Carrier) -> tuple[Target, ...]:
         """Raises `NoRoute` where no host has an address that mail may go to."""
-        answers = await asyncio.gather(*map(self._resolver.addresses, hosts), return_exceptions=True)
+        answers = await asyncio.gather(*map(self._addresses, hosts), return_exceptions=True)
         own = self._own | await self._own_addresses()
         targets: list[Target] = []
         for host, answer in zip(hosts, answers, strict=True):
@@ -117,33 +119,44 @@ class Router:
                 if not isinstance(answer, (NoSuchDomain, NoAnswer)):
                     raise answer
                 continue
-            permitted = [text for text in answer if self._private or _is_public(text) and text not in own]
-            random.shuffle(permitted)
-            targets += [Target(host, text, self._port, carrier) for text in permitted]
+            permitted = [text for text in answer.ips if self._private or refusal(text, own) is None]
+            targets += [Target(host, text, self._port, carrier) for text in self._shuffled(permitted)]
         if targets:
             return tuple(targets[:_TARGETS_MAX])
         if any(isinstance(answer, NoAnswer) for answer in answers):
             raise NoAnswer
         raise NoRoute("5.4.4", permanent=True)
 
+    async def _addresses(self, host: str) -> Addresses:
+        return await self._resolver.addresses(host, self._families)
+
+    def _shuffled(self, ips: list[str]) -> list[str]:
+        """One family after the other, as configured; within each at random."""
+        return sorted(random.sample(ips, len(ips)), key=lambda ip: self._families.index(_family(ip)))
+
     async def _own_addresses(self) -> frozenset[str]:
         if not self._hostname or self._private:
             return frozenset()
         try:
-            return frozenset(await self._resolver.addresses(self._hostname))
+            return frozenset((await self._addresses(self._hostname)).ips)
         except (NoSuchDomain, NoAnswer):
             return frozenset()
 
 
-def _in_order(pairs: list[tuple[int, str]]) -> list[tuple[int, str]]:
-    """By preference; equal ones shuffled (RFC 5321 5.1). A "." among others is no host."""
-    hosts = sorted(pair for pair in pairs if pair[1])[:_HOSTS_MAX]
-    random.shuffle(hosts)
-    return sorted(hosts, key=lambda pair: pair[0])
+def _known(pairs: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """The best ones of however many a stranger lists. A "." among others is no host."""
+    return sorted({pair for pair in pairs if pair[1]})[:_KNOWN_MAX]
 
 
-def _operator(domain: str, hosts: list[str]) -> tuple[Carrier, str]:
-    names = sorted({_registrable(host) for host in hosts})
+def _in_order(pairs: list[tuple[int, str]]) -> list[str]:
+    """By preference; equal ones shuffled (RFC 5321 5.1); a host once; no more than are looked up."""
+    shuffled = random.sample(pairs, len(pairs))
+    hosts = dict.fromkeys(host for _, host in sorted(shuffled, key=lambda pair: pair[0]))
+    return list(hosts)[:_HOSTS_MAX]
+
+
+def _operator(domain: str, hosts: list[tuple[int, str]]) -> tuple[Carrier, str]:
+    names = sorted({_registrable(host) for _, host in hosts})
     carriers = {_CARRIER_OF_HOSTS.get(name) or carrier_of(name) for name in names}
     carrier = carriers.pop() if len(carriers) == 1 else Carrier.OTHER
     if carrier is Carrier.OTHER:
@@ -151,13 +164,12 @@ def _operator(domain: str, hosts: list[str]) -> tuple[Carrier, str]:
     return carrier, "+".join(names) if carrier is Carrier.OTHER else carrier.value
 
 
+def _family(ip: str) -> str:
+    return "ipv6" if ":" in ip else "ipv4"
+
+
 def _registrable(host: str) -> str:
     """The part that somebody bought, nearly: no list of all suffixes of the world for a name of a group."""
     labels = host.split(".")
     country = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVELS
     return ".".join(labels[-3:] if country else labels[-2:])
-
-
-def _is_public(text: str) -> bool:
-    address = ipaddress.ip_address(text)
-    return address.is_global and not address.is_multicast

@@ -61,6 +61,7 @@ class CourierSettings:
     messages_per_connection: int = 50
     starttls: bool = True
     source_address: str = ""
+    source_address_ipv6: str = ""
     connect_timeout_s: float = 20.0
     reply_timeout_s: float = 60.0  # banner, EHLO, STARTTLS and its handshake, MAIL, RCPT, DATA
     dot_timeout_s: float = 180.0
@@ -75,6 +76,7 @@ class CourierSettings:
             messages_per_connection=messages_per_connection,
             starttls=relay.starttls,
             source_address=relay.source_address,
+            source_address_ipv6=relay.source_address_ipv6,
             connect_timeout_s=relay.connect_timeout_s,
             reply_timeout_s=relay.reply_timeout_s,
             dot_timeout_s=relay.dot_timeout_s,
