@@ -182,13 +182,14 @@ class Resolver:
                 records = tuple(answer.rrset)
                 return _Found(records, True, secure, _text(canonical), clock.monotonic() + ttl_s)
             if canonical == asked:
-                return _nothing(_text(canonical), exists=True, ttl_s=_negative_ttl_s(answer.response))
+                none_s = _negative_ttl_s(answer.response)
+                return _nothing(_text(canonical), exists=True, secure=secure, ttl_s=none_s)
             asked = canonical
         raise NoAnswer("CNAME loop")
 
 
-def _nothing(canonical: str, *, exists: bool, ttl_s: float = _NEGATIVE_TTL_S) -> _Found:
-    return _Found((), exists, False, canonical, clock.monotonic() + ttl_s)
+def _nothing(canonical: str, *, exists: bool, secure: bool = False, ttl_s: float = _NEGATIVE_TTL_S) -> _Found:
+    return _Found((), exists, secure, canonical, clock.monotonic() + ttl_s)
 
 
 def _negative_ttl_s(response: dns.message.Message) -> float:

@@ -9,16 +9,23 @@ whether asking again makes sense.
 """
 
 import asyncio
+import math
 import random
 from dataclasses import dataclass
 
 from appliance import clock
 from appliance.address import Carrier, carrier_of
 from appliance.config.schema import Relay
+from appliance.delivery.outcome import Outcome
 from smtp import verdict
 from smtp.resolver import Addresses, NoAnswer, NoSuchDomain, Resolver
 from smtp.targets import refusal
 from smtp.terms import Target
+from smtp.transport.https import Https
+from smtp.transport.policies import Policies, Terms
+from smtp.transport.policy import Policy
+from smtp.transport.store import NoStore
+from smtp.transport.tally import Tally
 
 _KNOWN_MAX = 50  # of more MX hosts than these nothing is known
 _HOSTS_MAX = 10  # so many are looked up
@@ -42,7 +49,9 @@ _SECOND_LEVELS = frozenset(
 class Route:
     """Hosts in the order of trying, and the site that they are. Good until `expires_at_s` (monotonic).
 
-    `operator` names who runs the hosts: the carrier, or their registrable names.
+    `operator` names who runs the hosts: the carrier, or their registrable names. `pool` names what may share
+    connections: the site, and the domain as well where it has terms of its own (an MTA-STS policy, the wish
+    for reports). `report_to` is the domain for which sessions are counted, or "".
     """
 
     site: str
@@ -50,16 +59,22 @@ class Route:
     targets: tuple[Target, ...]
     expires_at_s: float
     operator: str = ""
+    pool: str = ""
+    report_to: str = ""
+
+
+class _Unlisted(Exception):
+    """The domain's policy does not list this host (RFC 8461 4.1)."""
 
 
 class NoRoute(Exception):
     """Mail for this domain cannot be delivered, or not now. `enhanced` is the RFC 3463 code."""
 
-    def __init__(self, enhanced: str, *, permanent: bool) -> None:
+    def __init__(self, enhanced: str, *, permanent: bool, outcome: Outcome | None = None) -> None:
         super().__init__(enhanced)
         self.permanent = permanent
         self.enhanced = enhanced
-        self.outcome = verdict.of_no_route(permanent=permanent, enhanced=enhanced)
+        self.outcome = outcome or verdict.of_no_route(permanent=permanent, enhanced=enhanced)
 
 
 class Router:
@@ -68,8 +83,9 @@ class Router:
     `hostname` is our own name: an MX of that name, or at its addresses, would bring the mail back to us.
     """
 
-    def __init__(self, relay: Relay, hostname: str = "") -> None:
-        self._resolver = Resolver(relay.nameservers, trusted=relay.nameservers_trusted)
+    def __init__(self, relay: Relay, hostname: str = "", policies: Policies | None = None) -> None:
+        self._policies = policies or _without_memory(relay)
+        self._resolver = self._policies.resolver
         self._families = tuple(relay.ip_families)
         self._port = relay.smtp_port
         self._private = relay.allow_private_targets
@@ -87,18 +103,26 @@ class Router:
             raise NoRoute("4.4.3", permanent=False) from None
 
     async def _find(self, domain: str) -> Route:
-        mx = await self._resolver.mx(domain)
-        if mx.pairs and not any(host for _, host in mx.pairs):
-            raise NoRoute("5.1.10", permanent=True)  # RFC 7505: accepts no mail
-        hosts = self._before_ours(_known(mx.pairs) or [(0, domain)])  # RFC 5321 5.1: implicit MX
-        carrier, operator = _operator(domain, hosts)
-        targets = await self._targets(_in_order(hosts), carrier)
+        terms = asyncio.create_task(self._policies.terms(domain))  # while the hosts are looked up
+        try:
+            mx = await self._resolver.mx(domain)
+            if mx.pairs and not any(host for _, host in mx.pairs):
+                raise NoRoute("5.1.10", permanent=True)  # RFC 7505: accepts no mail
+            hosts = self._before_ours(_known(mx.pairs) or [(0, domain)])  # RFC 5321 5.1: implicit MX
+            carrier, operator = _operator(domain, hosts)
+            targets, ttl_s = await self._targets(_in_order(hosts), carrier, terms, mx_secure=mx.secure)
+            wants = await terms
+        finally:
+            terms.cancel()
+        site = "+".join(sorted({host for _, host in hosts}))
         return Route(
-            site="+".join(sorted({host for _, host in hosts})),
+            site=site,
             carrier=carrier,
             targets=targets,
-            expires_at_s=clock.monotonic() + max(mx.ttl_s, _TTL_MIN_S),
+            expires_at_s=clock.monotonic() + max(min(mx.ttl_s, ttl_s), _TTL_MIN_S),
             operator=operator,
+            pool=f"{site} for {domain}" if wants.are_its_own else site,
+            report_to=wants.report_to,
         )
 
     def _before_ours(self, pairs: list[tuple[int, str]]) -> list[tuple[int, str]]:
@@ -109,23 +133,45 @@ class Router:
             raise NoRoute("5.4.6", permanent=True)
         return better
 
-    async def _targets(self, hosts: list[str], carrier: Carrier) -> tuple[Target, ...]:
-        """Raises `NoRoute` where no host has an address that mail may go to."""
-        answers = await asyncio.gather(*map(self._addresses, hosts), return_exceptions=True)
+    async def _targets(
+        self, hosts: list[str], carrier: Carrier, terms: "asyncio.Task[Terms]", *, mx_secure: bool
+    ) -> tuple[tuple[Target, ...], float]:
+        """And for how many seconds they hold. Raises `NoRoute` where mail may go to no host."""
         own = self._own | await self._own_addresses()
+        answers = await asyncio.gather(
+            *(self._host(host, terms, own, mx_secure=mx_secure) for host in hosts), return_exceptions=True
+        )
         targets: list[Target] = []
+        least_s = math.inf
         for host, answer in zip(hosts, answers, strict=True):
             if isinstance(answer, BaseException):
-                if not isinstance(answer, (NoSuchDomain, NoAnswer)):
+                if not isinstance(answer, (NoSuchDomain, NoAnswer, _Unlisted)):
                     raise answer
                 continue
-            permitted = [text for text in answer.ips if self._private or refusal(text, own) is None]
-            targets += [Target(host, text, self._port, carrier) for text in self._shuffled(permitted)]
+            ips, policy, ttl_s = answer
+            targets += [Target(host, ip, self._port, carrier, policy) for ip in ips]
+            least_s = min(least_s, ttl_s)
         if targets:
-            return tuple(targets[:_TARGETS_MAX])
+            return tuple(targets[:_TARGETS_MAX]), least_s
+        if any(isinstance(answer, _Unlisted) for answer in answers):
+            outcome = verdict.of_insecure()
+            raise NoRoute(outcome.enhanced, permanent=False, outcome=outcome)
         if any(isinstance(answer, NoAnswer) for answer in answers):
             raise NoAnswer
         raise NoRoute("5.4.4", permanent=True)
+
+    async def _host(
+        self, host: str, terms: "asyncio.Task[Terms]", own: frozenset[str], *, mx_secure: bool
+    ) -> tuple[list[str], Policy, float]:
+        """Addresses, policy and for how long. Raises `NoSuchDomain`, `NoAnswer`, `_Unlisted`."""
+        found = await self._addresses(host)
+        permitted = [ip for ip in found.ips if self._private or refusal(ip, own) is None]
+        if not permitted:
+            raise NoSuchDomain
+        policy, ttl_s = await self._policies.of_host(host, found, await terms, mx_secure=mx_secure)
+        if policy is None:
+            raise _Unlisted
+        return self._shuffled(permitted), policy, ttl_s
 
     async def _addresses(self, host: str) -> Addresses:
         return await self._resolver.addresses(host, self._families)
@@ -141,6 +187,13 @@ class Router:
             return frozenset((await self._addresses(self._hostname)).ips)
         except (NoSuchDomain, NoAnswer):
             return frozenset()
+
+
+def _without_memory(relay: Relay) -> Policies:
+    """For a single look: nothing of what is fetched or counted is kept."""
+    resolver = Resolver(relay.nameservers, trusted=relay.nameservers_trusted)
+    https = Https(resolver, ca_file=relay.ca_file, allow_private=relay.allow_private_targets)
+    return Policies(resolver, https, NoStore(), Tally(), port=relay.smtp_port)
 
 
 def _known(pairs: list[tuple[int, str]]) -> list[tuple[int, str]]:

@@ -16,6 +16,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from appliance import address
 from appliance.errors import AddressInvalid
 
+AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+"""Where Debian keeps the certificates of public authorities."""
+
 
 class Zone(StrEnum):
     """A family of processes with its own user, keys and database role."""
@@ -185,7 +188,14 @@ class Relay(Section):
     connect_timeout_s: float = Field(20.0, gt=0, description="For the TCP connection.")
     reply_timeout_s: float = Field(60.0, gt=0, description="For any reply but that to the final dot.")
     dot_timeout_s: float = Field(180.0, gt=0, description="For the reply to the final dot.")
-    starttls: bool = Field(True, description="Use STARTTLS when it is offered (R23).")
+    starttls: bool = Field(
+        True, description="Use STARTTLS when it is offered (R23); where DANE or MTA-STS demand it, always."
+    )
+    ca_file: Path = Field(
+        AUTHORITIES,
+        description="Authorities (PEM) that receivers' certificates are checked against (MTA-STS).",
+    )
+    tls_reports: bool = Field(True, description="Tell receivers that ask for it how TLS fared (RFC 8460).")
     sites: dict[str, SiteLimits] = Field({}, description="Limits by site, instead of the built-in table.")
 
 
