@@ -18,7 +18,17 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.verification import (
+    Criticality,
+    ExtensionPolicy,
+    PolicyBuilder,
+    Store,
+    VerificationError,
+)
+from cryptography.x509.verification import (
+    Policy as PathPolicy,
+)
 
 from appliance.errors import OperatorError
 from smtp.transport.policy import Failure, Kind, Level, Policy
@@ -111,7 +121,7 @@ def _verified(
     leaf, *others = chain
     wrong = Failure.NOT_TRUSTED
     for name in names:
-        verifier = PolicyBuilder().store(store).time(now).build_server_verifier(x509.DNSName(name))
+        verifier = _PATHS.store(store).time(now).build_server_verifier(x509.DNSName(name))
         try:
             verifier.verify(leaf, others)
         except VerificationError:
@@ -128,6 +138,22 @@ def _why(leaf: x509.Certificate, names: Iterable[str], now: datetime) -> Failure
     if not any(_covers(pattern, name) for pattern in _dns_names(leaf) for name in names):
         return Failure.HOST_MISMATCH
     return Failure.NOT_TRUSTED
+
+
+def _serves(_policy: PathPolicy, _leaf: x509.Certificate, usage: x509.ExtendedKeyUsage | None) -> None:
+    if usage is not None and not _SERVER_USES.intersection(usage):
+        raise ValueError("not a certificate of a server")
+
+
+_SERVER_USES = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+# Issuers as the web's authorities must be. Of the host's own certificate no more than matters: its names, and
+# that it is for servers. Mail hosts have had theirs made by all kinds of tools, and OpenSSL takes them.
+_PATHS = PolicyBuilder().extension_policies(
+    ca_policy=ExtensionPolicy.webpki_defaults_ca(),
+    ee_policy=ExtensionPolicy.permit_all()
+    .require_present(x509.SubjectAlternativeName, Criticality.AGNOSTIC, None)
+    .may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _serves),
+)
 
 
 def _dns_names(certificate: x509.Certificate) -> list[str]:
