@@ -102,6 +102,11 @@ def mta_sts_fetched(failure: str) -> None:
     _line("transport.mta_sts", failure=failure)
 
 
+def tls_reported(sent: bool, attempts: int) -> None:
+    """A day's TLS report to one domain, at this attempt."""
+    _line("transport.tls_report", sent=sent, attempts=attempts)
+
+
 def tls_failed(site: str, kind: str, failure: str, refused: bool) -> None:
     """A session whose TLS was not as it should be; `refused`: nothing was sent over it."""
     _line("transport.tls", site=site, policy=kind, failure=failure, refused=refused)

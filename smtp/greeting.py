@@ -63,7 +63,6 @@ async def _introduce(wire: Wire, target: Target, settings: CourierSettings) -> O
         return offers
     if not (offers.starttls and await _starts_tls(wire, target, settings)):
         if policy.demands_tls:
-            wire.drop(Loss.CANCELLED)
             raise _insecure(Failure.STARTTLS_NOT_SUPPORTED)
         return replace(offers, failure=Failure.STARTTLS_NOT_SUPPORTED)
     # DANE wants the name under which the records lie, which a CNAME may have led to (RFC 7672 8.1).
@@ -71,7 +70,6 @@ async def _introduce(wire: Wire, target: Target, settings: CourierSettings) -> O
     await wire.start_tls(_context(), name, wait_s)
     failure = judge(policy, wire.peer_chain(), settings.ca_file, clock.now())
     if failure is not None and policy.demands_tls:
-        wire.drop(Loss.CANCELLED)
         raise _insecure(failure)
     inside = await _hello(wire, target, settings)
     return replace(inside, starttls=False, encrypted=True, failure=failure)

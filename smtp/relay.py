@@ -55,7 +55,7 @@ class Relay:
         self._ledger = Ledger(self._worker, journal)
         self._ledger.full = self._wake_settler
         self._renderer = Renderer(config, keyring)
-        self._transport = Transport(config, keyring)
+        self._transport = Transport(config, keyring, self._renderer.signer)
         self._dispatch = Dispatch(
             config, self._renderer, self._ledger, self._transport, worker=self._worker, broken=self._break
         )

@@ -26,6 +26,7 @@ from smtp.transport.policies import Policies, Terms
 from smtp.transport.policy import Policy
 from smtp.transport.store import NoStore
 from smtp.transport.tally import Tally
+from smtp.transport.tlsa import DANE_TA
 
 _KNOWN_MAX = 50  # of more MX hosts than these nothing is known
 _HOSTS_MAX = 10  # so many are looked up
@@ -121,7 +122,7 @@ class Router:
             targets=targets,
             expires_at_s=clock.monotonic() + max(min(mx.ttl_s, ttl_s), _TTL_MIN_S),
             operator=operator,
-            pool=f"{site} for {domain}" if wants.are_its_own else site,
+            pool=f"{site} for {domain}" if wants.are_its_own or _names(targets, domain) else site,
             report_to=wants.report_to,
         )
 
@@ -215,6 +216,11 @@ def _operator(domain: str, hosts: list[tuple[int, str]]) -> tuple[Carrier, str]:
     if carrier is Carrier.OTHER:
         carrier = carrier_of(domain)
     return carrier, "+".join(names) if carrier is Carrier.OTHER else carrier.value
+
+
+def _names(targets: tuple[Target, ...], domain: str) -> bool:
+    """Whether a certificate may name the domain instead of the host (DANE-TA)."""
+    return any(r.usage == DANE_TA and domain in t.policy.names for t in targets for r in t.policy.tlsa)
 
 
 def _family(ip: str) -> str:

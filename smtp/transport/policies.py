@@ -200,6 +200,22 @@ class Policies:
         return None, math.inf
 
 
+class NoPolicies(Policies):
+    """For mail that must go whatever is demanded: reports about TLS (RFC 8460 3)."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self.resolver = resolver
+
+    async def terms(self, domain: str) -> Terms:
+        return Terms(domain)
+
+    async def of_host(
+        self, _host: str, _addresses: Addresses, _terms: Terms, *, mx_secure: bool
+    ) -> tuple[Policy | None, float]:
+        del mx_secure
+        return OPPORTUNISTIC, math.inf
+
+
 class _NotFetched(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.value)

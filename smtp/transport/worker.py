@@ -11,11 +11,13 @@ from datetime import timedelta
 from appliance import clock, transport
 from appliance.config import Config
 from appliance.keys import Keyring
+from smtp.dkim import Signer
 from smtp.resolver import Resolver
 from smtp.transport.approach import Approach
 from smtp.transport.https import Https
 from smtp.transport.judge import authorities
 from smtp.transport.policies import Policies
+from smtp.transport.reporter import Reporter
 from smtp.transport.store import DatabaseStore, in_thread
 from smtp.transport.tally import Tally
 
@@ -26,10 +28,12 @@ _FLUSH_EVERY = timedelta(minutes=5)
 class Transport:
     """One per worker process."""
 
-    def __init__(self, config: Config, keyring: Keyring, *, https_port: int = 443) -> None:
+    def __init__(self, config: Config, keyring: Keyring, signer: Signer, *, https_port: int = 443) -> None:
+        """`signer` signs the reports."""
         relay = config.relay
         authorities(relay.ca_file)
         self._keyring = keyring
+        self._signer = signer
         self.resolver = Resolver(relay.nameservers, trusted=relay.nameservers_trusted)
         self.https = Https(
             self.resolver,
@@ -41,6 +45,7 @@ class Transport:
         store = DatabaseStore(keyring)
         self.policies = Policies(self.resolver, self.https, store, self.tally, port=relay.smtp_port)
         self.approach = Approach(self.tally)
+        self._reporter = Reporter(config, keyring, self.resolver, self.https)
         self._flush_due = clock.now() + _FLUSH_EVERY
 
     async def upkeep(self) -> None:
@@ -49,7 +54,12 @@ class Transport:
         if clock.now() >= self._flush_due:
             self._flush_due = clock.now() + _FLUSH_EVERY
             await self.flush()
+            await self.report()
         await asyncio.sleep(_UPKEEP_S)
+
+    async def report(self) -> int:
+        """Sends the reports that are due. Raises `DatabaseUnavailable`."""
+        return await self._reporter.round(self._signer)
 
     async def flush(self) -> None:
         """Puts the counters into the database; those that could not be put there stay here.

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from appliance.config import Config
 from appliance.delivery import Outcome
 from appliance.keys import Keyring
+from smtp.dkim import Signer
 from smtp.route import NoRoute, Router
 from smtp.terms import CourierSettings, Message, Unreachable
 from smtp.transport.worker import Transport
@@ -70,7 +71,7 @@ class MailHost:
     sessions: int = 0
     mails: list[str] = field(default_factory=list)
     """"encrypted" or "clear" for each mail taken."""
-    names_asked_for: list[str | None] = field(default_factory=list)
+    contents: list[bytes] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.sessions += 1
@@ -98,7 +99,8 @@ class MailHost:
                     way = "encrypted"
             elif line.startswith(b"DATA"):
                 writer.write(b"354 go\r\n")
-                await reader.readuntil(b"\r\n.\r\n")
+                content = await reader.readuntil(b"\r\n.\r\n")
+                self.contents.append(content.removesuffix(b".\r\n").replace(b"\r\n..", b"\r\n."))
                 self.mails.append(way)
                 writer.write(b"250 taken\r\n")
             else:
@@ -116,6 +118,7 @@ class Town:
         self.posted: list[bytes] = []
         self._config = config
         self._keyring = keyring
+        self.signer = Signer("mail.midori.example", "k1", keyring.pem("dkim.pem"))
         self._ca_file = ca_file
         self._open = AsyncExitStack()
 
@@ -139,7 +142,7 @@ class Town:
 
     def restart(self) -> None:
         """A fresh worker."""
-        self.transport = Transport(self.config, self._keyring, https_port=self._https_port)
+        self.transport = Transport(self.config, self._keyring, self.signer, https_port=self._https_port)
         self.router = Router(self.config.relay, "mx.midori.example", self.transport.policies)
         self._settings = CourierSettings.from_config("mx.midori.example", self.config.relay)
 
