@@ -3,7 +3,7 @@
 Owns the rows of `mta_sts_policy`, `tls_tally` and `tls_report`. A private domain names a family (decision
 0012), so domains stand in them only as a keyed hash and sealed beside what is kept of them; policies and
 counters are texts that this module does not read. Refuses SMTP, DNS and HTTPS. Fails with
-`DatabaseUnavailable`, and with `KeyRefused` in zones that hold no key.
+`DatabaseUnavailable`, and with `KeyRefused` in zones that hold no key; a damaged row is skipped.
 """
 
 import json
@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from peewee import fn
 
 from appliance import db
+from appliance.errors import KeyRefused
 from appliance.keys import Keyring, Purpose, Slot
 from appliance.keystore import WARD
 from appliance.models import MtaStsPolicy, TlsReport, TlsTally
@@ -100,11 +101,15 @@ def claim_policies(keyring: Keyring, now: datetime, again_at: datetime) -> list[
         MtaStsPolicy.update(refresh_at=again_at).where(
             MtaStsPolicy.id.in_([row.id for row in rows])
         ).execute()
-    return [_opened(keyring, row) for row in rows]
+    return [kept for row in rows if (kept := _opened(keyring, row)) is not None]
 
 
-def _opened(keyring: Keyring, row: MtaStsPolicy) -> Kept:
-    domain, text = json.loads(keyring.open(_policy_slot(row.id), bytes(row.sealed)))
+def _opened(keyring: Keyring, row: MtaStsPolicy) -> Kept | None:
+    """None for a damaged row, which is as good as not there."""
+    try:
+        domain, text = json.loads(keyring.open(_policy_slot(row.id), bytes(row.sealed)))
+    except KeyRefused:
+        return None
     return Kept(domain, text, row.fetched_at, row.expires_at)
 
 
@@ -155,8 +160,18 @@ def claim_report(keyring: Keyring, before_day: int, now: datetime, again_at: dat
         if attempts is None:
             return None
         rows = list(TlsTally.select().where(TlsTally.day == day, TlsTally.domain_index == index))
-    opened = [json.loads(keyring.open(_tally_slot(row.id), bytes(row.sealed))) for row in rows]
+    opened = [found for row in rows if (found := _opened_tally(keyring, row)) is not None]
+    if not opened:
+        return None
     return Due(day, opened[0][0], tuple(text for _, text in opened), attempts)
+
+
+def _opened_tally(keyring: Keyring, row: TlsTally) -> tuple[str, str] | None:
+    try:
+        domain, text = json.loads(keyring.open(_tally_slot(row.id), bytes(row.sealed)))
+    except KeyRefused:
+        return None
+    return domain, text
 
 
 def _claim(day: int, index: bytes, now: datetime, again_at: datetime) -> int | None:

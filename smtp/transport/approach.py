@@ -52,7 +52,9 @@ class Approach:
                 self.broken.remember(target.ip, known)
             else:
                 failure = courier.offers.failure
-                if failure is not None and courier.offers.starttls:  # offered, and then refused
+                if courier.offers.encrypted:
+                    self.broken.works(target.ip)
+                elif failure is not None and courier.offers.starttls:  # offered, and then refused
                     self.broken.remember(target.ip, failure)
                 self._noted(route, target, failure, label)
                 return courier

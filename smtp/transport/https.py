@@ -82,7 +82,7 @@ class Https:
                 return _answer(method, await self._raw(host, ip, head.encode("ascii") + body, octets_max))
         except ssl.SSLCertVerificationError:
             raise HttpsFailed("certificate", certificate=True) from None
-        except (OSError, EOFError, UnicodeError) as error:  # TimeoutError and SSLError are OSError
+        except (OSError, EOFError, ValueError) as error:  # TimeoutError and SSLError are OSError
             raise HttpsFailed(type(error).__name__) from None
 
     async def _address(self, host: str) -> str:

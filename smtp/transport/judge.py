@@ -35,7 +35,13 @@ from smtp.transport.policy import Failure, Kind, Level, Policy
 from smtp.transport.tlsa import DANE_EE, DANE_TA, Record
 
 _CHAIN_MAX = 10
-_UNREADABLE = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion)
+_UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 Chain = Sequence[bytes]
 
@@ -111,7 +117,10 @@ def _anchors(records: Iterable[Record], chain: list[x509.Certificate]) -> Iterab
             continue
         yield from (certificate for certificate in chain if record.matches(certificate))
         if record.selector == record.matching == 0:
-            yield x509.load_der_x509_certificate(record.association)
+            try:
+                yield x509.load_der_x509_certificate(record.association)
+            except _UNREADABLE:
+                continue
 
 
 def _verified(

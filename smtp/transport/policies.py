@@ -32,6 +32,7 @@ _TXT_S = 5.0
 _FAILED_S = 300.0  # RFC 8461 3.3: five minutes or longer
 _AT_HAND_S = 43_200.0
 _AT_HAND_MAX = 10_000
+_RECORDS_MAX = 50  # each may cost the check of a chain
 _REFRESH_AGAIN = timedelta(hours=1)
 
 
@@ -74,9 +75,12 @@ class Policies:
 
     async def terms(self, domain: str) -> Terms:
         """Raises `NoAnswer`."""
-        reported = await self._wants_reports(domain)
+        told, asking = await asyncio.gather(
+            self._texts(f"_mta-sts.{domain}"), self._texts(f"_smtp._tls.{domain}")
+        )
+        reported = bool(tlsrpt.destinations(asking))
         try:
-            dated = await self._policy(domain, Terms(domain, reported=reported))
+            dated = await self._policy(domain, record_id(told), Terms(domain, reported=reported))
         except DatabaseUnavailable:
             raise NoAnswer from None
         if dated is None or dated.policy.mode is Mode.NONE:
@@ -84,11 +88,7 @@ class Policies:
         ttl_s = (dated.expires_at - clock.now()).total_seconds()
         return Terms(domain, dated.policy, reported, ttl_s)
 
-    async def _wants_reports(self, domain: str) -> bool:
-        return bool(tlsrpt.destinations(await self._texts(f"_smtp._tls.{domain}")))
-
-    async def _policy(self, domain: str, terms: Terms) -> Dated | None:
-        id_ = record_id(await self._texts(f"_mta-sts.{domain}"))
+    async def _policy(self, domain: str, id_: str | None, terms: Terms) -> Dated | None:
         kept = await self._kept(domain, id_)
         if id_ is None or (kept is not None and kept.policy.id == id_):
             return kept
@@ -234,7 +234,7 @@ def _sts(host: str, terms: Terms) -> Policy | None:
 
 
 def _of_records(records: tuple[Record, ...], names: tuple[str, ...]) -> Policy:
-    use = usable(records)
+    use = usable(records)[:_RECORDS_MAX]
     text = tuple(f"{r.usage} {r.selector} {r.matching} {r.association.hex()}" for r in records[:10])
     level = Level.AUTHENTICATED if use else Level.ENCRYPTED
     return Policy(Kind.TLSA, level, use, names, text=text)

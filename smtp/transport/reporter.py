@@ -90,9 +90,12 @@ class Reporter:
     async def _to(self, uri: str, report: Report, signer: Signer) -> bool:
         if uri.startswith("mailto:"):
             return await self._by_mail(uri, report, signer)
-        url = urlsplit(uri)
-        if url.hostname is None or url.username is not None or ":" in url.netloc:
-            return False  # no ports, no passwords: nobody's inner services
+        try:
+            url = urlsplit(uri)
+        except ValueError:
+            return False
+        if not url.hostname or "@" in url.netloc or ":" in url.netloc:
+            return False  # no passwords, no ports: nobody's inner services
         path = url.path + (f"?{url.query}" if url.query else "")
         try:
             answer = await self._https.post(url.hostname, path or "/", MEDIA_TYPE, report.compressed())
@@ -103,7 +106,7 @@ class Reporter:
     async def _by_mail(self, uri: str, report: Report, signer: Signer) -> bool:
         try:
             to = address.parse(unquote(urlsplit(uri).path))
-        except AddressInvalid:
+        except (AddressInvalid, ValueError):
             return False
         headers, body = report.mail(self._config.mail.from_address, to.wire(quoted=True), clock.now())
         content = signer.template(headers[2:], body).sign(headers[:2])

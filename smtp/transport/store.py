@@ -1,7 +1,7 @@
 """MTA-STS policies in the database, for all workers.
 
 Owns the text of a kept policy and the thread in which the database is asked. Refuses to decide when. Fails
-with `DatabaseUnavailable`. What does not open or cannot be read counts as not there.
+with `DatabaseUnavailable`.
 """
 
 import asyncio
@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol, TypeVar
 
 from appliance import db, transport
-from appliance.errors import KeyRefused
 from appliance.keys import Keyring
 from smtp.transport.mta_sts import Mode, StsPolicy
 
@@ -65,10 +64,7 @@ class DatabaseStore:
         self._keyring = keyring
 
     async def read(self, domain: str, now: datetime) -> Dated | None:
-        try:
-            kept = await in_thread(transport.kept_policy, self._keyring, domain, now)
-        except KeyRefused:
-            return None
+        kept = await in_thread(transport.kept_policy, self._keyring, domain, now)
         return None if kept is None else _dated(kept)
 
     async def write(self, domain: str, dated: Dated) -> None:

@@ -17,6 +17,7 @@ from email.utils import format_datetime
 from smtp.transport.tally import DAY_S, Counted
 
 MEDIA_TYPE = "application/tlsrpt+gzip"
+_URI = re.compile(r"(?:mailto:|https://)[!-~]+")  # nothing that could end a line of a request
 _RECORD = re.compile(r"v=TLSRPTv1 *;.*")
 _DESTINATIONS_MAX = 3
 _DETAILS_MAX = 500
@@ -31,7 +32,7 @@ def destinations(texts: Iterable[str]) -> tuple[str, ...]:
         name, _, value = field.strip(" \t").partition("=")
         if name.rstrip() == "rua":
             uris = (uri.strip() for uri in value.split(","))
-            return tuple(uri for uri in uris if uri.startswith(("mailto:", "https://")))[:_DESTINATIONS_MAX]
+            return tuple(uri for uri in uris if _URI.fullmatch(uri))[:_DESTINATIONS_MAX]
     return ()
 
 

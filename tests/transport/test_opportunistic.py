@@ -7,7 +7,7 @@ from appliance import clock
 from appliance.delivery import Kind
 from smtp.transport.broken import BrokenHosts
 from smtp.transport.policy import Failure
-from tests.transport.town import IP, Town
+from tests.transport.town import IP, Town, server_side
 
 
 async def test_any_certificate_is_better_than_none(town: Town) -> None:
@@ -21,16 +21,26 @@ async def test_any_certificate_is_better_than_none(town: Town) -> None:
 async def test_a_host_with_broken_tls_gets_its_mail_in_the_clear_and_is_remembered(
     town: Town, reply: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first connection pays for the attempt, the next ones do not; after a while it is tried again."""
+    """The first connection pays for the attempt, the next ones do not. It is tried again after a minute, and
+
+    after two minutes when it was still broken; once it works, it is used.
+    """
     async with town:
         host = await town.host(IP, starttls=reply)
         for _ in range(3):
             assert (await town.deliver()).kind is Kind.ACCEPTED
         assert (host.mails, host.tls_attempts) == (["clear"] * 3, 1)
-        now_s = clock.monotonic()
-        monkeypatch.setattr(clock, "monotonic", lambda: now_s + 1801)
-        assert (await town.deliver()).kind is Kind.ACCEPTED
-        assert host.tls_attempts == 2
+        began_s = clock.monotonic()
+        for after_s, attempts in ((61, 2), (122, 2), (182, 3)):
+            monkeypatch.setattr(clock, "monotonic", lambda after_s=after_s: began_s + after_s)
+            assert (await town.deliver()).kind is Kind.ACCEPTED
+            assert host.tls_attempts == attempts
+        host.context, host.starttls = server_side(town.ca.issue_cert("any.example")), "220 go"
+        for after_s in (500, 501):
+            monkeypatch.setattr(clock, "monotonic", lambda after_s=after_s: began_s + after_s)
+            await town.deliver()
+        assert host.mails[-2:] == ["encrypted"] * 2
+        assert len(town.transport.approach.broken) == 0
 
 
 async def test_a_host_that_does_not_offer_tls_may_begin_to(town: Town) -> None:

@@ -117,7 +117,7 @@ class Town:
         self.web_requests = 0
         self.posted: list[bytes] = []
         self._config = config
-        self._keyring = keyring
+        self.keyring = keyring
         self.signer = Signer("mail.midori.example", "k1", keyring.pem("dkim.pem"))
         self._ca_file = ca_file
         self._open = AsyncExitStack()
@@ -142,7 +142,7 @@ class Town:
 
     def restart(self) -> None:
         """A fresh worker."""
-        self.transport = Transport(self.config, self._keyring, self.signer, https_port=self._https_port)
+        self.transport = Transport(self.config, self.keyring, self.signer, https_port=self._https_port)
         self.router = Router(self.config.relay, "mx.midori.example", self.transport.policies)
         self._settings = CourierSettings.from_config("mx.midori.example", self.config.relay)
 
