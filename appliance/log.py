@@ -100,6 +100,21 @@ def attempt_failed(delivery_id: int, site: str, code: int, enhanced: str, reason
     _line("attempt.failed", delivery=delivery_id, site=site, code=code, enhanced=enhanced, reason=reason)
 
 
+def mta_sts_fetched(failure: str) -> None:
+    """A receiving domain's MTA-STS policy was fetched, or not: RFC 8460's word for why."""
+    _line("transport.mta_sts", failure=failure)
+
+
+def tls_reported(sent: bool, attempts: int) -> None:
+    """A day's TLS report to one domain, at this attempt."""
+    _line("transport.tls_report", sent=sent, attempts=attempts)
+
+
+def tls_failed(site: str, kind: str, failure: str, refused: bool) -> None:
+    """A session whose TLS was not as it should be; `refused`: nothing was sent over it."""
+    _line("transport.tls", site=site, policy=kind, failure=failure, refused=refused)
+
+
 def rendering_failed(delivery_id: int, error: BaseException) -> None:
     _line("render.failed", delivery=delivery_id, error=type(error).__name__)
 

@@ -41,6 +41,7 @@ nameservers = ["{loopback}:{places.dns_port}"]
 smtp_port = {places.smtp_port}
 allow_private_targets = true
 spool_dir = "spool"
+ca_file = "{tls_cert}"
 """
 
 _SITE = """

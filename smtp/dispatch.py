@@ -19,6 +19,7 @@ from smtp.render import Renderer
 from smtp.route import NoRoute, Route, Router
 from smtp.shaping import Share, share_of
 from smtp.station import Station
+from smtp.transport.worker import Transport
 
 _UNKNOWN_ROOM = 32  # letters of a site whose hosts are not known yet
 
@@ -33,6 +34,7 @@ class Dispatch:
         config: Config,
         renderer: Renderer,
         ledger: Ledger,
+        transport: Transport,
         *,
         worker: str,
         broken: Callable[[OSError], None],
@@ -43,7 +45,8 @@ class Dispatch:
         self._ledger = ledger
         self._worker = worker
         self._broken = broken
-        self._router = Router(config.relay, config.mail.hostname)
+        self._approach = transport.approach
+        self._router = Router(config.relay, config.mail.hostname, transport.policies)
         self._crew: tuple[str, ...] = ()
         self._stations: dict[str, Station] = {}
         self._by_domain: dict[str, Station] = {}
@@ -159,12 +162,12 @@ class Dispatch:
                 self._ledger.settle(claimed, error.outcome)
             return
         letters = self._routing.pop(domain)
-        if letters or route.site in self._stations:
+        if letters or route.pool in self._stations:
             self._by_domain[domain] = self._station(route, letters)
             self._hand(self._by_domain[domain], letters)
 
     def _station(self, route: Route, letters: list[Letter]) -> Station:
-        station = self._stations.get(route.site)
+        station = self._stations.get(route.pool)
         if station is not None:
             station.reroute(route)
             return station
@@ -173,9 +176,10 @@ class Dispatch:
             route,
             self._renderer,
             self._ledger,
+            self._approach,
             label=letters[0][0].site,
             share=self._share,
             broken=self._broken,
         )
-        self._stations[route.site] = station
+        self._stations[route.pool] = station
         return station

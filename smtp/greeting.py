@@ -1,17 +1,21 @@
 """From the TCP connection to a session ready for mail: banner, EHLO, STARTTLS, EHLO again.
 
-Owns what a receiver offers (`Offers`) and opportunistic TLS (RFC 3207, RFC 7435): no certificate is checked,
-TLS is 1.2 or newer, and what was offered in the clear is forgotten after the handshake. Refuses to send mail.
-Fails with `Unreachable`, which carries what the refusal means for a delivery; each one here is temporary.
+Owns what a receiver offers (`Offers`) and the switch to TLS (RFC 3207): 1.2 or newer, what was offered in the
+clear is forgotten, and the certificates are judged by the target's policy before another byte is said. In the
+clear it goes on only where the policy lets it (RFC 7435). Refuses to send mail and to choose policies. Fails
+with `Unreachable`, which carries what the refusal means for a delivery; each one here is temporary.
 """
 
 import functools
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from appliance import clock
 from smtp import verdict
 from smtp.reply import Reply
 from smtp.terms import CourierSettings, Target, Unreachable
+from smtp.transport.judge import judge
+from smtp.transport.policy import Failure, Kind
 from smtp.verdict import Loss, Stage
 from smtp.wire import Lost, Wire
 
@@ -25,6 +29,7 @@ class Offers:
     eight_bit_mime: bool = False  # RFC 6152
     starttls: bool = False
     encrypted: bool = False  # the session runs inside TLS
+    failure: Failure | None = None  # what was wrong with TLS and let pass
 
 
 async def open_session(target: Target, settings: CourierSettings) -> tuple[Wire, Offers]:
@@ -33,7 +38,7 @@ async def open_session(target: Target, settings: CourierSettings) -> tuple[Wire,
         wire = await Wire.open(
             target.ip,
             target.port,
-            source_address=settings.source_address,
+            source_address=settings.source_address_ipv6 if ":" in target.ip else settings.source_address,
             timeout_s=settings.connect_timeout_s,
         )
     except Lost as lost:
@@ -53,16 +58,29 @@ async def _introduce(wire: Wire, target: Target, settings: CourierSettings) -> O
     if banner.code != 220:
         raise _refused(Stage.BANNER, banner, target)
     offers = await _hello(wire, target, settings)
-    if not (offers.starttls and settings.starttls):
+    policy = target.policy
+    if not (settings.starttls or policy.demands_tls):
         return offers
-    go = await wire.ask(b"STARTTLS\r\n", wait_s)
+    if not (offers.starttls and await _starts_tls(wire, target, settings)):
+        if policy.demands_tls:
+            raise _insecure(Failure.STARTTLS_NOT_SUPPORTED)
+        return replace(offers, failure=Failure.STARTTLS_NOT_SUPPORTED)
+    # DANE wants the name under which the records lie, which a CNAME may have led to (RFC 7672 8.1).
+    name = policy.names[0] if policy.kind is Kind.TLSA else target.host
+    await wire.start_tls(_context(), name, wait_s)
+    failure = judge(policy, wire.peer_chain(), settings.ca_file, clock.now())
+    if failure is not None and policy.demands_tls:
+        raise _insecure(failure)
+    inside = await _hello(wire, target, settings)
+    return replace(inside, starttls=False, encrypted=True, failure=failure)
+
+
+async def _starts_tls(wire: Wire, target: Target, settings: CourierSettings) -> bool:
+    """Whether the receiver is ready for the handshake that it offered; 454 and the like are a no."""
+    go = await wire.ask(b"STARTTLS\r\n", settings.reply_timeout_s)
     if go.code == 421:
         raise _refused(Stage.HELLO, go, target)
-    if go.code != 220:
-        return offers  # 454 and the like: opportunistic means in the clear, then
-    await wire.start_tls(_context(), target.host, wait_s)
-    inside = await _hello(wire, target, settings)
-    return Offers(inside.pipelining, inside.size, inside.eight_bit_mime, starttls=False, encrypted=True)
+    return go.code == 220
 
 
 async def _hello(wire: Wire, target: Target, settings: CourierSettings) -> Offers:
@@ -101,6 +119,15 @@ def _refused(stage: Stage, reply: Reply, target: Target) -> Unreachable:
     return Unreachable(verdict.of_reply(stage, reply, target.carrier))
 
 
+def _insecure(failure: Failure) -> Unreachable:
+    return Unreachable(verdict.of_insecure(), failure=failure)
+
+
 def _unreachable(loss: Loss, target: Target) -> Unreachable:
+    if loss is Loss.TLS:
+        outcome = (
+            verdict.of_insecure() if target.policy.demands_tls else verdict.of_loss(loss, committed=False)
+        )
+        return Unreachable(outcome, failure=Failure.VALIDATION)
     throttled = verdict.is_throttle(loss, target.carrier, accepted=0)
-    return Unreachable(verdict.of_loss(loss, committed=False, throttled=throttled), tls=loss is Loss.TLS)
+    return Unreachable(verdict.of_loss(loss, committed=False, throttled=throttled))

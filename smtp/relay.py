@@ -32,6 +32,7 @@ from appliance.keys import Keyring, Purpose, Slot
 from smtp.dispatch import Dispatch
 from smtp.exchange import URGENT, Ledger
 from smtp.render import Renderer
+from smtp.transport.worker import Transport
 
 _POLL_S = 0.1
 _UPKEEP_S = 1.0
@@ -54,8 +55,9 @@ class Relay:
         self._ledger = Ledger(self._worker, journal)
         self._ledger.full = self._wake_settler
         self._renderer = Renderer(config, keyring)
+        self._transport = Transport(config, keyring, self._renderer.signer)
         self._dispatch = Dispatch(
-            config, self._renderer, self._ledger, worker=self._worker, broken=self._break
+            config, self._renderer, self._ledger, self._transport, worker=self._worker, broken=self._break
         )
         self._database = ThreadPoolExecutor(1, thread_name_prefix="relay-db")
         self._after = ""
@@ -71,7 +73,7 @@ class Relay:
         await self._report(clock.now())
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tasks.append(asyncio.create_task(self._until_broken(), name="relay-broken"))
-        for loop in (self._claiming, self._settling, self._upkeep):
+        for loop in (self._claiming, self._settling, self._upkeep, self._transport.upkeep):
             self._tasks.append(asyncio.create_task(self._forever(loop), name=f"relay-{loop.__name__}"))
 
     async def stop(self) -> None:
@@ -88,6 +90,7 @@ class Relay:
             )
             await self._in_database(delivery.leave, self._worker)
             self._ledger.journal.clear()
+            await self._transport.flush()
         except DatabaseUnavailable as error:
             log.database_unavailable(error)  # the journal has it
         self._database.shutdown()

@@ -77,6 +77,11 @@ class Renderer:
         else:
             log.signing_keys_changed()
 
+    @property
+    def signer(self) -> Signer:
+        """For mail that is no delivery."""
+        return self._signer
+
     def prepare(self, claims: Iterable[Claimed]) -> None:
         """Reads the broadcasts and schools of these claims that are not at hand yet. Blocks."""
         self._follow_rotation()

@@ -1,7 +1,7 @@
 """Serving one receiving site: how many couriers are at it, and what happens when one comes back.
 
-Owns the couriers of an `Exchange`, the choice of the next host of its route and the wait after trouble.
-Refuses to decide limits: `shaping` does. Fails by deferring: when no host can be reached, everything that
+Owns the couriers of an `Exchange` and the wait after trouble. Refuses to decide limits (`shaping`) and how a
+session comes about (`transport.approach`). Fails by deferring: when no host can be reached, everything that
 waits here gets the outcome of the last try, and the queue's schedule brings it back.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from appliance import clock, log
 from appliance.config import Config, SiteLimits
-from appliance.delivery import Outcome, Reason
+from appliance.delivery import Reason
 from appliance.limits import limits_for
 from smtp.courier import Courier
 from smtp.exchange import URGENT, Exchange, Ledger, Seat
@@ -19,6 +19,7 @@ from smtp.render import Renderer
 from smtp.route import Route
 from smtp.shaping import Share, Window
 from smtp.terms import CourierSettings, Unreachable
+from smtp.transport.approach import Approach
 
 _LINGER_S = 0.3
 _LOOK_AGAIN_S = 0.1
@@ -35,6 +36,7 @@ class Station:
         route: Route,
         renderer: Renderer,
         ledger: Ledger,
+        approach: Approach,
         *,
         label: str,
         share: Callable[[SiteLimits, str], Share],
@@ -45,6 +47,7 @@ class Station:
         self._config = config
         self._broken = broken
         self._route = route
+        self._approach = approach
         self._share = share
         self._limits = limits_for(route.carrier, config.relay.sites, route.site)
         self._window = Window(self._limits, share(self._limits, self._shared_as))
@@ -185,20 +188,13 @@ class Station:
         return len(self._couriers) <= borne and self.exchange.offers(seat)
 
     async def _connect(self, seat: Seat) -> Courier | None:
-        last: Outcome | None = None
-        for target in self._route.targets:
-            for starttls in (True, False):
-                settings = replace(self._settings, starttls=self._settings.starttls and starttls)
-                try:
-                    return await Courier.connect(target, settings, seat)
-                except Unreachable as error:
-                    last = error.outcome
-                    if not error.tls:
-                        break
-        if last is not None:
-            self._window.ended(clock.monotonic(), throttled=last.throttled, reset=last.reason is Reason.RESET)
-            if not any(self._couriers.values()):  # others of us are inside: only this one was not let in
-                log.site_unreachable(self.exchange.name, self.exchange.defer_all(last), last.reason)
+        try:
+            return await self._approach.connect(self._route, self._settings, seat, self.exchange.name)
+        except Unreachable as error:
+            last = error.outcome
+        self._window.ended(clock.monotonic(), throttled=last.throttled, reset=last.reason is Reason.RESET)
+        if not any(self._couriers.values()):  # others of us are inside: only this one was not let in
+            log.site_unreachable(self.exchange.name, self.exchange.defer_all(last), last.reason)
         return None
 
     async def close(self, within_s: float) -> None:

@@ -6,11 +6,13 @@ Cannot fail.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from appliance.address import Carrier
-from appliance.config.schema import Relay
+from appliance.config.schema import AUTHORITIES, Relay
 from appliance.delivery.outcome import Outcome
+from smtp.transport.policy import OPPORTUNISTIC, Failure, Policy
 
 
 class Message(NamedTuple):
@@ -41,12 +43,16 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One address to connect to. `host` is the MX's name; `carrier` shapes how its replies are read."""
+    """One address to connect to. `host` is the MX's name; `carrier` shapes how its replies are read.
+
+    `policy` is what a session with it must satisfy before anything is sent.
+    """
 
     host: str
     ip: str
     port: int = 25
     carrier: Carrier = Carrier.OTHER
+    policy: Policy = OPPORTUNISTIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,10 @@ class CourierSettings:
     hostname: str
     messages_per_connection: int = 50
     starttls: bool = True
+    """False: only where the target's policy demands it."""
+    ca_file: Path = AUTHORITIES
     source_address: str = ""
+    source_address_ipv6: str = ""
     connect_timeout_s: float = 20.0
     reply_timeout_s: float = 60.0  # banner, EHLO, STARTTLS and its handshake, MAIL, RCPT, DATA
     dot_timeout_s: float = 180.0
@@ -74,7 +83,9 @@ class CourierSettings:
             hostname=hostname,
             messages_per_connection=messages_per_connection,
             starttls=relay.starttls,
+            ca_file=relay.ca_file,
             source_address=relay.source_address,
+            source_address_ipv6=relay.source_address_ipv6,
             connect_timeout_s=relay.connect_timeout_s,
             reply_timeout_s=relay.reply_timeout_s,
             dot_timeout_s=relay.dot_timeout_s,
@@ -112,10 +123,10 @@ class Ended:
 class Unreachable(Exception):
     """No session with this target; nothing was taken. `outcome` is what it means for a delivery.
 
-    `tls` says that the handshake failed: opportunistic TLS may be tried again without it (RFC 7435 3).
+    `failure` says that it was TLS: where nothing is demanded it may be tried again without (RFC 7435 3).
     """
 
-    def __init__(self, outcome: Outcome, *, tls: bool = False) -> None:
+    def __init__(self, outcome: Outcome, *, failure: Failure | None = None) -> None:
         super().__init__(outcome.reason.value)
         self.outcome = outcome
-        self.tls = tls
+        self.failure = failure

@@ -136,6 +136,11 @@ def is_throttle(loss: Loss, carrier: Carrier, accepted: int) -> bool:
     return loss is Loss.RESET and (accepted == 0 or carrier is Carrier.AU)
 
 
+def of_insecure() -> Outcome:
+    """The outcome where the receiver's DANE or MTA-STS policy forbids to send: tried again, never bounced."""
+    return Outcome(Kind.DEFERRED, 0, "4.7.5", Reason.INSECURE)
+
+
 def of_no_route(*, permanent: bool, enhanced: str) -> Outcome:
     """The outcome where `smtp.route` found no way."""
     return Outcome(Kind.FAILED if permanent else Kind.DEFERRED, 0, enhanced, Reason.NO_ROUTE)

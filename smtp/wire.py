@@ -11,6 +11,7 @@ import ssl
 from typing import Protocol, cast
 
 from smtp.reply import Reply, ReplyMalformed, ReplyParser
+from smtp.transport.judge import peer_chain
 from smtp.verdict import Loss
 
 _TLS_SHUTDOWN_S = 2.0  # for the peer's close_notify, in the background
@@ -107,6 +108,11 @@ class Wire(asyncio.Protocol):
             self.drop(Loss.TLS)
             raise Lost(Loss.TLS)
         self._transport = upgraded
+
+    def peer_chain(self) -> list[bytes]:
+        """The certificates (DER) that the peer showed in its handshake; none where there was no TLS."""
+        session = None if self._transport is None else self._transport.get_extra_info("ssl_object")
+        return [] if session is None else peer_chain(session)
 
     def attach(self, listener: Listener) -> Loss | None:
         """From now on `listener` hears everything. Returns the loss if the connection is gone already."""

@@ -53,7 +53,8 @@ def _anchored(table: dict[str, object], base: Path) -> dict[str, object]:
             section[key] = str(base / section[key])
 
     anchor(table, "secrets_dir")
-    anchor(table.get("relay"), "spool_dir")
+    for key in ("spool_dir", "ca_file"):
+        anchor(table.get("relay"), key)
     for key in ("tls_cert", "tls_key"):
         anchor(table.get("mail"), key)
     database = table.get("database")

@@ -17,6 +17,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from appliance import address
 from appliance.errors import AddressInvalid
 
+AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+"""Where Debian keeps the certificates of public authorities."""
+
 
 class Zone(StrEnum):
     """A family of processes with its own user, keys and database role."""
@@ -54,6 +57,12 @@ def _line(text: str) -> str:
     return text
 
 
+def _ip_family(text: str) -> str:
+    if text not in ("ipv4", "ipv6"):
+        raise ValueError("expected ipv4 or ipv6")
+    return text
+
+
 def _time_zone(text: str) -> str:
     try:
         ZoneInfo(text)
@@ -82,6 +91,7 @@ Endpoint = Annotated[str, AfterValidator(_endpoint)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Line = Annotated[str, AfterValidator(_line)]
+IpFamily = Annotated[str, AfterValidator(_ip_family)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 NetworkText = Annotated[str, AfterValidator(_network)]
@@ -193,12 +203,24 @@ class SiteLimits(Section):
 
 class Relay(Section):
     nameservers: list[Endpoint] = Field(["127.0.0.1:53"], description="Validating resolvers, ours.")
+    nameservers_trusted: bool = Field(
+        False,
+        description="Believe the AD bit of resolvers off loopback too: only if nobody is in between.",
+    )
+    ip_families: list[IpFamily] = Field(
+        ["ipv4"],
+        min_length=1,
+        description="ipv4, ipv6, in the order of trying. ipv6 only when our IPv6 address has PTR and SPF.",
+    )
     smtp_port: int = Field(25, ge=1, le=65535, description="Port of receivers; other than 25 only in a lab.")
     allow_private_targets: bool = Field(
         False, description="Deliver to private and loopback addresses; only for the demo and the lab."
     )
     spool_dir: Path = Field(description="Outcome journals and mail for postmaster lie here.")
-    source_address: str = Field("", description="Local address to send from; the system's choice when empty.")
+    source_address: str = Field(
+        "", description="Local IPv4 address to send from; the system's choice when empty."
+    )
+    source_address_ipv6: str = Field("", description="The same for IPv6.")
     claim_size: int = Field(500, ge=1, le=5000, description="Deliveries a worker takes at once, per site.")
     lease_s: float = Field(120.0, ge=5, description="How long a claim holds without a sign of life.")
     settle_every_ms: int = Field(200, ge=1, le=5000, description="Outcomes are committed at least so often.")
@@ -206,7 +228,14 @@ class Relay(Section):
     connect_timeout_s: float = Field(20.0, gt=0, description="For the TCP connection.")
     reply_timeout_s: float = Field(60.0, gt=0, description="For any reply but that to the final dot.")
     dot_timeout_s: float = Field(180.0, gt=0, description="For the reply to the final dot.")
-    starttls: bool = Field(True, description="Use STARTTLS when it is offered (R23).")
+    starttls: bool = Field(
+        True, description="Use STARTTLS when it is offered (R23); where DANE or MTA-STS demand it, always."
+    )
+    ca_file: Path = Field(
+        AUTHORITIES,
+        description="Authorities (PEM) that receivers' certificates are checked against (MTA-STS).",
+    )
+    tls_reports: bool = Field(True, description="Tell receivers that ask for it how TLS fared (RFC 8460).")
     sites: dict[str, SiteLimits] = Field({}, description="Limits by site, instead of the built-in table.")
 
 

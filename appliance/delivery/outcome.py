@@ -32,6 +32,7 @@ class Reason(StrEnum):
     RESET = "reset"
     TIMEOUT = "timeout"
     PROTOCOL = "protocol"
+    INSECURE = "insecure"  # the receiver's own policy forbids what it offered: DANE, MTA-STS
     TROUBLE = "trouble"
     INTERNAL = "internal"
 

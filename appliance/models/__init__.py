@@ -9,12 +9,14 @@ from appliance.models.people import Account, AccountSchool, Audit, LoginFailure,
 from appliance.models.queue import Attempt, Broadcast, Delivery, Pace, Worker
 from appliance.models.registry import Address, Child, Inbound, Registration
 from appliance.models.school import School, SchoolClass, SchoolKey, SecurityCode, WrappedKey, ZoneKey
+from appliance.models.transport import MtaStsPolicy, TlsReport, TlsTally
 
 ALL = (
     ZoneKey, School, SchoolClass, SchoolKey, WrappedKey, SecurityCode,
     Account, AccountSchool, LoginFailure, StaffSession, Audit,
     Address, Child, Registration, Inbound, Broadcast, Delivery, Attempt,
     Worker, Pace,
+    MtaStsPolicy, TlsTally, TlsReport,
 )  # fmt: skip
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "Delivery",
     "Inbound",
     "LoginFailure",
+    "MtaStsPolicy",
     "Pace",
     "Registration",
     "School",
@@ -37,6 +40,8 @@ __all__ = [
     "SecurityCode",
     "StaffSession",
     "Table",
+    "TlsReport",
+    "TlsTally",
     "Worker",
     "WrappedKey",
     "ZoneKey",

@@ -2,7 +2,9 @@
 
 Records are lines of a master file. Names in `servfail` are refused for now, those in `silent` get no answer;
 where `short_udp` is set, UDP answers are cut off so that the client has to come back over TCP. CNAMEs are
-answered alone where `lazy` is set, as a server does that leaves the rest to the client.
+answered alone where `lazy` is set, as a server does that leaves the rest to the client. Questions about names
+in `secure` are answered with the AD bit, as a validating resolver does, if the client asks for it. What is
+not there comes with an SOA that says for how long (`negative_ttl_s`). All of it may be changed meanwhile.
 """
 
 import asyncio
@@ -17,6 +19,7 @@ import dns.message
 import dns.name
 import dns.rcode
 import dns.rdatatype
+import dns.rrset
 import dns.zone
 import dns.zonefile
 
@@ -30,6 +33,8 @@ class NameServer:
     silent: frozenset[str] = frozenset()
     short_udp: bool = False
     lazy: bool = False
+    secure: frozenset[str] = frozenset()
+    negative_ttl_s: int | None = None
     asked: Counter[tuple[str, str]] = field(default_factory=Counter)
     port: int = 0
 
@@ -47,6 +52,11 @@ class NameServer:
             reply.flags |= dns.flags.TC
         else:
             self._fill(reply, question.name, question.rdtype)
+            if query.flags & dns.flags.AD and name in self.secure:
+                reply.flags |= dns.flags.AD
+        if not reply.answer and self.negative_ttl_s is not None:
+            soa = f"ns.root. x.root. 1 60 60 60 {self.negative_ttl_s}"
+            reply.authority.append(dns.rrset.from_text(".", 3600, "IN", "SOA", soa))
         return reply.to_wire()
 
     def _fill(self, reply: dns.message.Message, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> None:
