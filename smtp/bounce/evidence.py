@@ -1,0 +1,127 @@
+"""What a bounce says about one recipient, before anybody judges it.
+
+Owns the reading of codes out of prose: reply codes, enhanced status codes, the command that was answered and
+whether the receiver itself is quoted. Refuses to know causes. Never fails; linear.
+"""
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
+_AFTER_WORDS = re.compile(
+    r"(?:said:?|returned:?|reason:|response was:?|<<<|error code ?:|code:|error:|smtp;|lmtp;|>:|\.\.\.|#|\]:|\):|status[: ]"
+    r"|was:|failure:|diagnostic|mail from|^|[\"'(])\s{0,8}['\"#<]?([245]\d\d)(?=[\s\-#:,.'\"]|$)",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+class Command(StrEnum):
+    """What the receiver was answering."""
+
+    CONNECT = "connect"
+    HELLO = "hello"
+    MAIL = "mail"
+    RCPT = "rcpt"
+    DATA = "data"
+    UNKNOWN = ""
+
+
+_WORDS = {
+    "connect": Command.CONNECT,
+    "helo": Command.HELLO,
+    "ehlo": Command.HELLO,
+    "lhlo": Command.HELLO,
+    "mail": Command.MAIL,
+    "rcpt": Command.RCPT,
+    "data": Command.DATA,
+    "text": Command.DATA,
+    "end": Command.DATA,
+    "bdat": Command.DATA,
+    "dot": Command.DATA,
+}
+_COMMAND = re.compile(
+    r"(?:in reply to(?: the)?|smtp error from remote (?:mail )?server (?:after|for)(?: pipelined)?|after (?:sending )?|our|"
+    r"command was:?|for|\[|smtp command[\s-]{0,8}|response to(?: the)?|sent:?)\s{0,4}(?:end of )?"
+    r"(rcpt|mail from|mail_from|data|helo|ehlo|lhlo|text command|bdat|dot\b|initial connection)",
+    re.IGNORECASE,
+)
+# sendmail pipelines: what it shows as the answer to DATA was the answer to RCPT when this follows
+_SENDMAIL_RCPT = re.compile(
+    r"^\s{0,8}5\d\d 5\.1\.1 .{1,320}\.\.\. user unknown|no valid recipients|need rcpt", re.IGNORECASE | re.MULTILINE
+)
+_ASKED = re.compile(r"^\s{0,8}>>>\s{0,4}([A-Za-z]{4})", re.MULTILINE)
+_QUOTED = re.compile(r"^\s{0,8}<<<\s{0,4}(.{0,1000})", re.MULTILINE)
+_QMAIL = (
+    ("does not like recipient", Command.RCPT),
+    ("does not like sender", Command.MAIL),
+    ("my name was rejected", Command.HELLO),
+    ("after i sent the message", Command.DATA),
+    ("failed on data command", Command.DATA),
+)
+
+
+@dataclass(slots=True)
+class Evidence:
+    """`status` and `diagnostic` are the machine's fields (RFC 3464), `prose` is what people would read."""
+
+    recipient: str = ""
+    action: str = ""
+    status: str = ""
+    diagnostic: str = ""
+    category: str = ""  # the reporting system's own judgement (PowerMTA)
+    prose: str = ""
+    everything: str = field(default="", repr=False)  # the whole text, where it speaks of one recipient only
+
+    @property
+    def is_delay(self) -> bool:
+        return self.action == "delayed"
+
+
+def enhanced_in(text: str) -> str:
+    """The first enhanced status code (RFC 3463) that a text quotes, or ""."""
+    match = ENHANCED.search(text)
+    return match[1] if match else ""
+
+
+def code_in(text: str) -> int:
+    """The reply code (RFC 5321 4.2) of the receiver that a text quotes, or 0."""
+    quoted = quotation(text)
+    for candidate in (quoted, text) if quoted else (text,):
+        match = _AFTER_WORDS.search(candidate)
+        if match is not None:
+            return int(match[1])
+    return 0
+
+
+def quotation(text: str) -> str:
+    """What the receiver itself said, of a transcript (`<<< 550 …`): the first refusal in it."""
+    lines = [match[1] for match in _QUOTED.finditer(text)]
+    refusals = [line for line in lines if line[:1] in ("4", "5")]
+    if not refusals:
+        return ""
+    code = refusals[0][:3]
+    permanent = next((line[:3] for line in refusals if line[:1] == "5" and line[:3] != "503"), code)
+    return "\n".join(line for line in refusals if line[:3] == permanent)
+
+
+def command_in(text: str) -> Command:
+    """Which command was refused, as far as a text tells."""
+    if _SENDMAIL_RCPT.search(text) is not None:
+        return Command.RCPT
+    match = _COMMAND.search(re.sub(r"\s+", " ", text))
+    if match is not None:
+        word = match[1].lower().split("_")[0].split()[0]
+        return _WORDS.get("connect" if word == "initial" else word, Command.UNKNOWN)
+    low = text.lower()
+    for phrase, command in _QMAIL:
+        if phrase in low:
+            return command
+    return _asked(text)
+
+
+def _asked(text: str) -> Command:
+    """Of a transcript: the command that stands before the first refusal."""
+    refusal = re.search(r"^\s{0,8}<<<\s{0,4}[45]\d\d", text, re.MULTILINE)
+    asked = [match for match in _ASKED.finditer(text) if refusal is None or match.start() < refusal.start()]
+    return _WORDS.get(asked[-1][1].lower(), Command.UNKNOWN) if asked else Command.UNKNOWN
