@@ -10,8 +10,8 @@ from enum import StrEnum
 
 ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _AFTER_WORDS = re.compile(
-    r"(?:said:?|returned:?|reason:|response was:?|<<<|error code ?:|code:|error:|smtp;|lmtp;|>:|\.\.\.|#|\]:|\):|status[: ]"
-    r"|was:|failure:|diagnostic|mail from|^|[\"'(])\s{0,8}['\"#<]?([245]\d\d)(?=[\s\-#:,.'\"]|$)",
+    r"(?:said:?|:|returned:?|reason:|response was:?|<<<|error code ?:|code:|error:|smtp;|lmtp;|>:|\.\.\.|#|\]:|\):|status[: ]"
+    r"|was:|failure:|diagnostic|mail from|^|[\"'(\[])\s{0,8}['\"#<]?([245]\d\d)(?=[\s\-#:,'\"]|\.(?!\d)|$)",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -41,14 +41,10 @@ _WORDS = {
     "dot": Command.DATA,
 }
 _COMMAND = re.compile(
-    r"(?:in reply to(?: the)?|smtp error from remote (?:mail )?server (?:after|for)(?: pipelined)?|after (?:sending )?|our|"
+    r"(?:in reply to(?: the)?|smtp error from remote (?:mail )?server (?:after|for)(?: pipelined)?|after (?:sending )?|following|our|"
     r"command was:?|for|\[|smtp command[\s-]{0,8}|response to(?: the)?|sent:?)\s{0,4}(?:end of )?"
     r"(rcpt|mail from|mail_from|data|helo|ehlo|lhlo|text command|bdat|dot\b|initial connection)",
     re.IGNORECASE,
-)
-# sendmail pipelines: what it shows as the answer to DATA was the answer to RCPT when this follows
-_SENDMAIL_RCPT = re.compile(
-    r"^\s{0,8}5\d\d 5\.1\.1 .{1,320}\.\.\. user unknown|no valid recipients|need rcpt", re.IGNORECASE | re.MULTILINE
 )
 _ASKED = re.compile(r"^\s{0,8}>>>\s{0,4}([A-Za-z]{4})", re.MULTILINE)
 _QUOTED = re.compile(r"^\s{0,8}<<<\s{0,4}(.{0,1000})", re.MULTILINE)
@@ -107,8 +103,6 @@ def quotation(text: str) -> str:
 
 def command_in(text: str) -> Command:
     """Which command was refused, as far as a text tells."""
-    if _SENDMAIL_RCPT.search(text) is not None:
-        return Command.RCPT
     match = _COMMAND.search(re.sub(r"\s+", " ", text))
     if match is not None:
         word = match[1].lower().split("_")[0].split()[0]

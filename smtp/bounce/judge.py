@@ -93,6 +93,8 @@ _CATEGORIES = {
     "virus related": Cause.VIRUS,
     "bad configuration": Cause.SYSTEM,
 }
+_ADDRESS_STATUSES = frozenset({"1.0", "1.1", "1.3"})
+_BEFORE_RCPT = (Command.CONNECT, Command.HELLO, Command.MAIL)
 _VAGUE = frozenset({Cause.POLICY, Cause.SYSTEM, Cause.EXPIRED, Cause.CONTENT})
 _SURE_STATUSES = frozenset({"1.1", "1.2", "1.6", "1.10", "2.2", "2.3", "3.4", "7.25", "4.300", "4.310", "4.312", "4.316"})
 
@@ -144,6 +146,8 @@ def _cause(evidence: Evidence, status: str, code: int, command: Command) -> Caus
             continue
         if cause is Cause.USER_UNKNOWN and _may_be_filter(normal, status, command):
             cause = Cause.FILTERED
+        if command in _BEFORE_RCPT and cause.class_ in (Class.GONE, Class.FULL):
+            cause = Cause.BLOCKED  # nobody had been named yet: it is about us
         if cause not in _VAGUE:
             return cause
         fallback = fallback or cause
@@ -162,9 +166,7 @@ def _sure(status: str) -> Cause | None:
 
 def _may_be_filter(text: str, status: str, command: Command) -> bool:
     """"No such user", said so late or so vaguely that a filter may be meant."""
-    if command is Command.RCPT or status[2:3] == "1":
-        return False
-    return command is not Command.UNKNOWN or words.is_ambiguous(text)
+    return command is not Command.RCPT and status[2:] not in _ADDRESS_STATUSES and words.is_ambiguous(text)
 
 
 def _by_status(status: str) -> Cause | None:

@@ -111,7 +111,7 @@ def _raw(value: bytes) -> str:
 
 def _walk(headers: Headers, body: bytes, parts: list[Part], depth: int) -> None:
     value = first(headers, "content-type")
-    kind = value.partition(";")[0].strip().lower() or "text/plain"
+    kind = (value.replace(";", " ").split(maxsplit=1) or ["text/plain"])[0].lower()
     parameters = {name.lower(): a or b for name, a, b in _PARAMETER.findall(value[:2000])}
     boundary = parameters.get("boundary", "")
     if kind.startswith("multipart/") and boundary and depth > 0:

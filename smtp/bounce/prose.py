@@ -44,6 +44,8 @@ def is_returned(part: Part) -> bool:
     """The part is the mail that came back, whole or its header."""
     if part.kind.startswith(("message/rfc822", "text/rfc822", "message/global")) and "status" not in part.kind:
         return True
+    if mime.first(part.headers, "content-disposition").lower().startswith("attachment"):
+        return True
     return any(name in ("received", "return-path", "message-id") for name, _ in part.headers)
 
 

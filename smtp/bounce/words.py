@@ -19,7 +19,10 @@ _BARE_DOMAIN = re.compile(r"\b[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,6}\.(?:com|
 _SPACES = re.compile(r"\s+")
 
 # What docomo, au and Yahoo! JAPAN also say of a person whose filter refuses.
-_AMBIGUOUS = re.compile(r"user unknown|unknown user|user doesn't have an?|recipient not found")
+_AMBIGUOUS = re.compile(
+    r"(?<!local: )user unknown|(?<!local: )unknown user|user doesn't have an?|recipient not found"
+    r"|address(?:es)? (?:was |were )?rejected|recipients? (?:was |were )?rejected"
+)
 
 _TABLE: tuple[tuple[Cause, str], ...] = (
     (Cause.VIRUS, r"""virus(?!-| & )|malware|infected|worm detected|trojan|ウ[イィ]ルス"""),
@@ -62,12 +65,12 @@ _TABLE: tuple[tuple[Cause, str], ...] = (
         |ip name (?:lookup|possibly forged)|possibly forged|dynamic(?:ally)?[ /-].{0,20}ip|逆引き|forward dns entry|non-?fqdn|is not fqdn
         """),
     (Cause.TOO_MANY_CONNECTIONS, r"""
-        too many (?:\w+ ){0,3}(?:connect\w{0,4}|sessions)|connections? (?:frequency|rate|limit|number).{0,20}(?:limit|exceed|reach)?|too many (?:simultaneous|concurrent)
+        too many (?:\w+ ){0,3}(?:connect\w{0,4}|sessions|recipients)|connections? (?:frequency|rate|limit|number).{0,20}(?:limit|exceed|reach)?|too many (?:simultaneous|concurrent)
         |max(?:imum)? (?:number of )?(?:\w+ ){0,2}connections|(?:concurrent|simultaneous) (?:smtp )?(?:connection|session)
         |(?:接続|コネクション)数?.{0,12}(?:超|制限|多)
         """),
     (Cause.TOO_FAST, r"""
-        rate[ -]?limit|too (?:fast|many (?:messages|e?-?mails?|recipients|errors|requests|bad commands))|throttl|(?:sending|mail|message|delivery) rate|unusual rate|volume|slow down|try again slowly
+        rate[ -]?limit|too (?:fast|many (?:messages|e?-?mails?|errors|requests|bad commands))|throttl|(?:sending|mail|message|delivery) rate|unusual rate|volume|slow down|try again slowly
         |exceed\w{0,3} .{0,40}\brate\b|limit.{0,20}per (?:hour|minute|day|connection|session)|送信(?:数|制限|頻度)
         """),
     (Cause.NOT_COMPLIANT, r"""
@@ -83,30 +86,30 @@ _TABLE: tuple[tuple[Cause, str], ...] = (
         |(?:利用|使用|アカウント|サービス).{0,12}(?:停止|休止|解約|終了|廃止)|停止(?:中|され)|解約
         """),
     (Cause.REJECTED, r"""
-        (?:sender|from|originator|return[ -]?path|reverse[ -]?path|mail from|envelope[ -]from|originating)(?:'s)?.{0,40}(?:reject|denied|refus|not (?:exist|found|valid|verified|allowed|permitted|resolve|accepted|owned)|invalid|unknown|bad|blocked|verify|verification|unresolvable|misconfigured|forbidden|does ?n[o']t)
+        (?:sender|from address|from domain|from:|originator|return[ -]?path|reverse[ -]?path|mail from|envelope[ -]from|originating)(?:'s)?.{0,40}(?:reject|denied|refus|not (?:exist|found|valid|verified|allowed|permitted|resolve|accepted|owned)|invalid|unknown|bad|blocked|verify|verification|unresolvable|misconfigured|forbidden|does ?n[o']t)
         |(?:invalid|bad|unknown|forged|unverified|illegal|null|rejected|unresolvable) (?:\w+ )?(?:sender|return[ -]?path|reverse[ -]?path|mail from)|domain of sender|sender domain|not (?:a )?(?:list )?member|are not member|not subscribed
         |google groups|permission(?:s)? to post|only (?:allowed|members)|unexpected volume or user complaints|access to this mail system|senders?.{0,20}(?:not allowed|not authorized)|cannot resolve (?:the )?(?:address of )?(?:your|sender)|domain name of your (?:sender|mail)
         |not accept(?:ing|ed)? (?:any )?(?:mail|messages?) from|送信者.{0,15}(?:拒否|制限|許可)|送信元.{0,12}(?:拒否|ドメイン|アドレス)|emetteur|expéditeur.{0,20}(?:refus|invalid|bloqu)
         """),
     (Cause.SECURITY, r"""
-        authentication (?:required|turned on|is required)|security (?:violation|restriction|reason|check|polic)|authrequired|encryption (?:required|needed)|must issue a starttls|secure (?:channel|connection)|tls (?:is )?required|executable|dangerous (?:file|attach)|insecure|attachment|添付
+        authentication (?:required|turned on|is required)|security (?:violation|restriction|reason|check|polic)|authrequired|encryption (?:required|needed)|must issue a starttls|secure (?:channel|connection)|tls (?:is )?required|executable|dangerous (?:file|attach)|attachment.{0,30}(?:not|reject|prohibit|block|type|deni)|(?:illegal|prohibit\w*|blocked|forbidden|unacceptable|disallowed) (?:\w+ )?attachment|添付.{0,20}(?:拒否|禁止|制限)
         """),
     (Cause.FAILED_TLS, r"""starttls|tls (?:negotiation|handshake|error)|certificate (?:verif|expired|invalid|not)"""),
     (Cause.SPAM, r"""
-        (?<!anti-)(?<!anti)\bspam\w{0,4}\b(?!haus|cop)|unsolicited|\bube\b|\buce\b|junk (?:mail|message|e-?mail)|bulk (?:e?-?mail|message)|message content (?:rejected|refused)|content (?:was )?(?:reject|filter)|(?:looks|look) like|score|suspicious|hashed|phish|mail rejet[eé]|迷惑メール|迷惑
+        (?<!anti-)(?<!anti)\bspam\w{0,4}\b(?!haus|cop)|unsolicited|unwanted|\bube\b|\buce\b|junk (?:mail|message|e-?mail)|bulk (?:e?-?mail|message)|message content (?:rejected|refused)|content (?:was )?(?:reject|filter)|(?:looks|look) like|score|suspicious|hashed|phish|mail rejet[eé]|迷惑メール|迷惑
         |(?:blocked|rejected|refused) (?:by|because of|due to|for) (?:our |the |its )?(?:bulk|spam|content)
         """),
     (Cause.BLOCKED, r"""
-        block ?-?list|black ?-?list|deny ?list|greylist|graylist|\bdn[sw]?bl\b|\brbl\b|spamhaus|spamcop|sorbs|abuseat|barracuda|cloudmark|proofpoint|senderbase|mail-abuse|\bcbl\b|\bpbl\b|\bxbl\b|\bsbl\b|\(bl\)|\blisted (?:in|at|on|by)|(?:is|was|been|are|temporarily|were) (?:\w+ )?blocked|blocked (?:using|by|for|ip)|block(?:ed)? ip
+        block ?-?list|black ?-?list|deny ?list|invalid ip\b|\bdn[sw]?bl\b|\brbl\b|spamhaus|spamcop|sorbs|abuseat|barracuda|cloudmark|proofpoint|senderbase|mail-abuse|\bcbl\b|\bpbl\b|\bxbl\b|\bsbl\b|\(bl\)|\blisted (?:in|at|on|by)|(?:is|was|been|are|temporarily|were) (?:\w+ )?blocked|blocked (?:using|by|for|ip)|block(?:ed)? ip
         |client host|connecting (?:ip|host)|(?:your |the |remote |client )(?:ip|host|server|network|mail server|isp)\b.{0,60}(?:reject|block|denied|refus|not allowed|not permitted|banned|prohibit|reputation|forbidden|blacklist|list|not accept)
-        |ip(?: address)?[ =:].{0,40}(?:block|reject|banned|denied|refused|problem)|(?:bad|poor|low) reputation|reputation|access (?:from|by) .{0,40}(?:denied|blocked)|(?:connection|session|connect\w*|service) (?:is |was )?(?:refused by|rejected|denied|not allowed|dropped due|blocked|closed due)
-        |invalid domain name|please use the smtp server of your isp|banned|helo|ehlo|name was rejected|no access from mail server|server access.{0,60}forbidden|administratively (?:denied|prohibited)|bad dns|接続拒否|接続を拒否
+        |ip(?: address)?[ =:].{0,40}(?:block|reject|banned|denied|refused|problem)|(?:bad|poor|low) reputation|reputation|access (?:from|by) .{0,40}(?:denied|blocked)|(?:connection|session|connect\w*|service) (?:is |was )?(?:rejected|denied|not allowed|dropped due|blocked|closed due)
+        |refused to talk to me|unfortunately, messages from|invalid domain name|please use the smtp server of your isp|banned|(?:invalid|bad|rejected|unknown|forged|illegal|missing).{0,20}(?:helo|ehlo)|(?:helo|ehlo)\b.{0,40}(?:reject|invalid|denied|refus|not |bad|must|fqdn|require)|name was rejected|no access from mail server|server access.{0,60}forbidden|administratively (?:denied|prohibited)|bad dns|接続拒否|接続を拒否
         """),
     (Cause.NETWORK, r"""
-        host (?:or domain name )?not found, try again|name service error.{0,80}try again|temporary (?:lookup|dns|name)|dns (?:query|server|lookup).{0,40}(?:timeout|timed out|temporar)|host name lookup failure|dns error.{0,80}(?:servfail|timeout|refused)
+        (?:lost connection|conversation) with |connect to .{0,80}: |host (?:or domain name )?not found, try again|name service error.{0,80}try again|temporary (?:lookup|dns|name)|dns (?:query|server|lookup).{0,40}(?:timeout|timed out|temporar)|host name lookup failure|dns error.{0,80}(?:servfail|timeout|refused)
         """),
     (Cause.NOT_ACCEPTING, r"""
-        null ?mx|no mx found for domain|does(?:n't| not) (?:accept|receive) (?:any )?(?:e-?mail|messages?|incoming)|no smtp service|mail receiving disabled|host (?:or domain )?does not accept|never (?:accepts|receives)|couldn't find a mail exchanger|(?:server|system|host|destination|domain) (?:is )?(?:currently |temporarily )?(?:not|isn't) accept\w*(?: any)?(?: network)? ?(?:e-?mail|messages?)?|not accepting (?:network )?(?:messages|mail)|no longer accept\w* mail|smtp service (?:is )?(?:not available|unavailable|disabled)|メール.{0,8}受信し(?:て|ない)
+        null ?mx|no mx found for domain|does(?:n't| not) (?:accept|receive) (?:any )?(?:e?-?mail|messages?|incoming)|no smtp service|mail receiving disabled|host (?:or domain )?does not accept|never (?:accepts|receives)|couldn't find a mail exchanger|(?:server|system|host|destination|domain) (?:is )?(?:currently |temporarily )?(?:not|isn't) accept\w*(?: any)?(?: network)? ?(?:e?-?mail|messages?)?|not accepting (?:network )?(?:messages|mail)|no longer accept\w* mail|smtp service (?:is )?(?:not available|unavailable|disabled)|メール.{0,8}受信し(?:て|ない)
         """),
     (Cause.HOST_UNKNOWN, r"""
         (?:host|domain)(?: or domain)?(?: name)?.{0,60}\b(?:is |was )?(?:unknown|not found|invalid|unrecogni[sz]ed|not (?:exist|known|be found|valid)|does ?n[o']t exist|couldn't be found|non-?existent|has no (?:mx|mail))
@@ -116,8 +119,12 @@ _TABLE: tuple[tuple[Cause, str], ...] = (
     (Cause.USER_UNKNOWN, r"""
         (?:user|recipient|address\w{0,4}|mail ?box|mailname|alias|addressee|account|local ?part|name|destinataire|member|inbox|userid|e-?mail|customer|person|forward-path)s?(?:\(s\))?.{0,60}\b(?:unknown|not (?:be )?(?:found|known|exist|existing|listed|recogni[sz]ed|local|valid|registered|present|in (?:our|the) (?:list|directory|database))|does ?n[o']t (?:exist|have)|couldn't be found|could not be found|is n[o']t (?:found|known|valid|listed)|non-?existent|no longer (?:exist|valid|available|on)|undeliverable|unavailable|unrecogni[sz]ed|inconnue?|introuvable|invalide|bad|doesn't have an? )
         |(?:unknown|no such|no|invalid|non-?existent|bad|incorrect|undeliverable|unrecogni[sz]ed|not a valid|wrong) (?:or \w+ |local |destination |recipient'?s? |mail ?box |e-?mail |user'?s? |internet |virtual |mail )?(?:user\w{0,4}|recipients?|addressee|address(?:es)?|mail ?box(?:es)?|mail ?drop|account|person|alias|local[ -]?part|subscriber|customer|forward-path|destination|name\b|uid|entry)
-        |recipient address rejected|recipient(?:s)? (?:was |were )?(?:rejected|refused)|recipnotfound|user\.unknown|adr\.recip|notfound|not our (?:user|customer)|mailbox (?:unavailable|not found)|not (?:a )?(?:known|valid) (?:user|address|mailbox|recipient)|there is no(?: such)?|no one by that name|isn't (?:a )?(?:valid|known)|has no (?:such )?(?:mailbox|account)|address not present|unable to (?:validate|verify) recipient|badrcpt|is not local|no existe|desconocido|не найден|не существует|нет такого|unbekannt|gibt es nicht|nicht (?:gefunden|bekannt)|adresse d.{1,3}au moins un destinataire invalide|destinataire.{0,20}(?:invalid|inconnu)
+        |(?:リスト|ディレクトリ|名簿).{0,20}あ?りません|recipnotfound|user\.unknown|adr\.recip|notfound|not our (?:user|customer)|mailbox (?:unavailable|not found)|not (?:a )?(?:known|valid) (?:user|address|mailbox|recipient)|there is no(?: such)?|no one by that name|isn't (?:a )?(?:valid|known)|has no (?:such )?(?:mailbox|account)|address not present|unable to (?:validate|verify) recipient|badrcpt|is not local|no existe|desconocido|не найден|не существует|нет такого|unbekannt|gibt es nicht|nicht (?:gefunden|bekannt)|adresse d.{1,3}au moins un destinataire invalide|destinataire.{0,20}(?:invalid|inconnu)
         |(?:アドレス|宛先|ユーザー?|受信者|アカウント|メールボックス|相手).{0,40}(?:見つか|存在|不明|無効|間違|誤り|ありません|確認でき|登録され)|あて先不明|宛先不明|該当.{0,12}ユーザ
+        """),
+    (Cause.POLICY, r"""polic(?:y|ies)|violat|greylist|graylist"""),
+    (Cause.USER_UNKNOWN, r"""
+        recipient address rejected|(?:recipients?|address(?:es)?) (?:was |were |is |has been )?(?:rejected|refused)|rejected (?:address|recipient|your message to)
         """),
     (Cause.FILTERED, r"""
         (?:recipient|user|customer|addressee|subscriber)(?:'s|s)?.{0,50}\b(?:refuse|reject|filter|block|restrict|chosen not|not want|only accept|not accepting|does(?:n't| not) accept|prohibit|denied)|(?:rejected|refused|blocked|filtered) by (?:the |its |his )?(?:recipient|user|customer|addressee)|delivery (?:to this address )?is restricted|rst\.not|message filter|filtered|private (?:list|address)|not allowed to (?:send|mail) to|受信(?:拒否|制限|を拒否|できな)|受け取り?拒否|指定受信|拒否設定|フィルタ|拒否(?:され|しま|して)
@@ -142,7 +149,7 @@ _TABLE: tuple[tuple[Cause, str], ...] = (
         syntax|malformed address|(?:command|verb).{0,20}(?:unrecogni[sz]ed|not (?:recogni[sz]ed|implemented|supported)|unknown|invalid)|(?:unrecogni[sz]ed|invalid|unknown|bad) (?:command|sequence)|unexpected (?:eof|command|response)|angle[ -]?bracket|missing or malformed|may not follow|expected word
         """),
     (Cause.POLICY, r"""
-        polic|not (?:authori[sz]ed|permitted|allowed|acceptable|accepted|compliant)|prohibit|restrict|forbidden|violat|denied|disallow|refus|reject|access|許可|禁止|拒否|制限
+        not (?:authori[sz]ed|permitted|allowed|acceptable|accepted|compliant)|prohibit|restrict|forbidden|violat|denied|disallow|refus|reject|access|許可|禁止|拒否|制限
         """),
 )  # fmt: skip
 
