@@ -20,7 +20,7 @@ _REPLY_SUBJECT = re.compile(
     re.IGNORECASE,
 )
 _MACHINE = re.compile(
-    r"mailer[-_ ]?daemon|post-?master|poostmaster|mail[- ]?(?:delivery|administrator|system|deliver)|mmdf|^\s*(?:<>)?\s*$|\broot@|no-?reply@|system administrator|delivery (?:subsystem|system)|undeliverable|mail-?daemon|virus|<>",
+    r"mailer[-_ ]?daemon|post[-_]?master|sysadmin|poostmaster|mail[- ]?(?:delivery|administrator|system|deliver)|mmdf|^\s*(?:<>)?\s*$|\broot@|no-?reply@|system administrator|delivery (?:subsystem|system)|undeliverable|mail-?daemon|virus|<>",
     re.IGNORECASE,
 )
 _FAILURE_SUBJECT = re.compile(
@@ -30,7 +30,7 @@ _FAILURE_SUBJECT = re.compile(
 )
 _FAILURE_TEXT = re.compile(
     r"(?:not|n't|unable|fail\w*|cannot|never|without) .{0,60}(?:deliver|sent|send|reach|accept|arrive)|(?:deliver|mail|message|transport|send|recipient)\w*.{0,60}(?:fail|error|problem|reject|refus|blocked|impossible|return|bounce|delayed|expired|rescind)"
-    r"|delivery (?:errors|problems)|(?:error|trouble|problem|failure|failed)s? (?:in |with |while )?(?:deliver|sending)|failure reason|incorrectly constructed|malformed|undeliver|following (?:address|recipient|user)|permanent (?:fatal )?error|transcript of session|user unknown|unknown user|no such (?:user|host|address)|mailbox.{0,40}(?:full|unavailable|exceed)|could(?: not|n't)|did not reach|not a member|recipient not found|>>> (?:RCPT|DATA|MAIL)|\b[45]\d\d[ -][45]\.\d"
+    r"|delivery (?:errors|problems)|(?:error|trouble|problem|failure|failed)s? (?:in |with |while )?(?:deliver|sending)|failure reason|incorrectly constructed|malformed|invalid user|error message|undeliver|following (?:address|recipient|user)|permanent (?:fatal )?error|transcript of session|user unknown|unknown user|no such (?:user|host|address)|mailbox.{0,40}(?:full|unavailable|exceed)|could(?: not|n't)|did not reach|not a member|recipient not found|>>> (?:RCPT|DATA|MAIL)|\b[45]\d\d[ -][45]\.\d"
     r"|neexistuje|nicht (?:zugestellt|möglich)|échec|не может быть|送信(?:でき|に失敗|不能)|配信(?:でき|に失敗|不能)|配達(?:でき|不能)|届け(?:る|られ|でき)|お届けでき|見つかりません|エラー",
     re.IGNORECASE,
 )

@@ -48,6 +48,15 @@ _COMMAND = re.compile(
 )
 _ASKED = re.compile(r"^\s{0,8}>>>\s{0,4}([A-Za-z]{4})", re.MULTILINE)
 _QUOTED = re.compile(r"^\s{0,8}<<<\s{0,4}(.{0,1000})", re.MULTILINE)
+_SAID = re.compile(
+    r"(?:said|returned|responded[^:\n]{0,60}|replied|response was|server message|gave this error|error that the other server returned was|reason|technical report"
+    r"|error message below|error returned)[ :]{0,4}\s{0,8}['\"\[(<]{0,2}(?=[245]\d\d(?:[ :,-]|$))",
+    re.IGNORECASE | re.MULTILINE,
+)
+_END_OF_SAID = re.compile(
+    r"\n[ \t]*\n|\n(?=<)|giving up on|\(in reply to|i'm not going to try|-{5,}|original message headers", re.IGNORECASE
+)
+_SAID_LETTERS = 800
 _QMAIL = (
     ("does not like recipient", Command.RCPT),
     ("does not like sender", Command.MAIL),
@@ -82,8 +91,7 @@ def enhanced_in(text: str) -> str:
 
 def code_in(text: str) -> int:
     """The reply code (RFC 5321 4.2) of the receiver that a text quotes, or 0."""
-    quoted = quotation(text)
-    for candidate in (quoted, text) if quoted else (text,):
+    for candidate in (quotation(text), text):
         match = _AFTER_WORDS.search(candidate)
         if match is not None:
             return int(match[1])
@@ -91,14 +99,17 @@ def code_in(text: str) -> int:
 
 
 def quotation(text: str) -> str:
-    """What the receiver itself said, of a transcript (`<<< 550 …`): the first refusal in it."""
+    """What the receiver itself said, of a transcript (`<<< 550 …`) or of a sentence (`said: 550 …`)."""
     lines = [match[1] for match in _QUOTED.finditer(text)]
     refusals = [line for line in lines if line[:1] in ("4", "5")]
-    if not refusals:
+    if refusals:
+        code = next((line[:3] for line in refusals if line[:1] == "5" and line[:3] != "503"), refusals[0][:3])
+        return "\n".join(line for line in refusals if line[:3] == code)
+    match = _SAID.search(text)
+    if match is None:
         return ""
-    code = refusals[0][:3]
-    permanent = next((line[:3] for line in refusals if line[:1] == "5" and line[:3] != "503"), code)
-    return "\n".join(line for line in refusals if line[:3] == permanent)
+    said = text[match.end() : match.end() + _SAID_LETTERS]
+    return _END_OF_SAID.split(said, maxsplit=1)[0]
 
 
 def command_in(text: str) -> Command:

@@ -146,6 +146,8 @@ def _cause(evidence: Evidence, status: str, code: int, command: Command) -> Caus
             continue
         if cause is Cause.USER_UNKNOWN and _may_be_filter(normal, status, command):
             cause = Cause.FILTERED
+        if status.startswith("4") and cause in (Cause.USER_UNKNOWN, Cause.HOST_UNKNOWN):
+            cause = Cause.NETWORK if cause is Cause.HOST_UNKNOWN else Cause.SYSTEM  # nobody is gone for now
         if command in _BEFORE_RCPT and cause.class_ in (Class.GONE, Class.FULL):
             cause = Cause.BLOCKED  # nobody had been named yet: it is about us
         if cause not in _VAGUE:

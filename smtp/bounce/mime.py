@@ -20,6 +20,7 @@ _VALUE_OCTETS = 16 * 1024
 
 _LINE_ENDS = re.compile(rb"\r\n?")
 _FIELD = re.compile(rb"([\x21-\x39\x3b-\x7e]{1,76})[ \t]*:")
+_UNFOLDED = re.compile(rb"[a-z]{4,20}=", re.IGNORECASE)  # a parameter on a line of its own, its space lost
 _PARAMETER = re.compile(r';\s*([a-z0-9*_-]{1,40})\s*=\s*(?:"([^"]{0,300})"|([^\s;"]{1,300}))', re.IGNORECASE)
 _WORD = re.compile(r"=\?([A-Za-z0-9_*-]{1,40})\?([BbQq])\?([^\s?]{0,400})\?=")
 _TAG = re.compile(r"<[^<>]{0,2000}>")
@@ -94,6 +95,8 @@ def _split(content: bytes) -> tuple[list[tuple[str, str]], bytes]:
         end = len(content) if end < 0 else end
         line = content[at:end]
         if line[:1] in (b" ", b"\t") and line.strip() and found:
+            found[-1][1].append(line)
+        elif found and found[-1][1][-1].rstrip().endswith(b";") and _UNFOLDED.match(line):
             found[-1][1].append(line)
         elif (match := _FIELD.match(line)) is not None and len(found) < _FIELDS:
             found.append((match[1].decode("ascii").lower(), [line[match.end() :]]))

@@ -13,6 +13,7 @@ from smtp.bounce.mime import Headers, Mail
 
 _STATUS_PARTS = frozenset({"message/delivery-status", "message/global-delivery-status"})
 _FLATTENED = re.compile(r"^[ \t]{0,8}(?:final|original)-recipient[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_QUOTE = re.compile(r"^>[ \t]?", re.MULTILINE)
 _FIELD_LINE = re.compile(r"^[ \t]{0,8}[A-Za-z][A-Za-z0-9-]{1,60}[ \t]*:", re.MULTILINE)
 _BLANK = re.compile(r"\n[ \t]*\n")
 _NAMES = ("final-recipient", "original-recipient", "x-actual-recipient")
@@ -23,7 +24,8 @@ def recipients(mail: Mail) -> list[Evidence]:
     """What the status fields say, per recipient; empty where there are none."""
     texts = [mime.decoded(part.content, part.charset) for part in mail.parts if part.kind in _STATUS_PARTS]
     if not any(_FLATTENED.search(text) for text in texts):
-        texts += [text[found.start() :] for text in _texts(mail) if (found := _FLATTENED.search(text))]
+        flat = [_QUOTE.sub("", text) for text in _texts(mail)]
+        texts += [text[found.start() :] for text in flat if (found := _FLATTENED.search(text))]
     found = [evidence for text in texts for evidence in _groups(text)]
     return found[:RECIPIENTS]
 

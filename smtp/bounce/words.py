@@ -13,8 +13,12 @@ from smtp.bounce.cause import Cause
 TEXT_LETTERS = 4000
 
 _URL = re.compile(r"\bhttps?://\S{0,500}")
+_LIST_URL = re.compile(
+    r"\bhttps?://[^\s/]{0,80}(?:spamhaus|spamcop|sorbs|barracuda|abuseat|dnsbl|rbl|senderbase|talosint|proofpoint|cloudmark)\S{0,300}"
+)
 _ADDRESS = re.compile(r"[^\s<>@:;,\[\]()]{1,64}@[a-z0-9.-]{1,255}")
 _HOST = re.compile(r"\b[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){1,8} ?[\[(](?=[0-9a-f.:]{3,45}[\])])")
+_SPEAKER = re.compile(r"remote (?:host|server) (?:said|returned)|host .{1,100}? said|server message|in reply to")
 _BARE_DOMAIN = re.compile(r"\b[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,6}\.(?:com|net|org|jp|de|ru|fr|example|invalid)\b")
 _SPACES = re.compile(r"\s+")
 
@@ -65,7 +69,7 @@ _TABLE: tuple[tuple[Cause, str], ...] = (
         |ip name (?:lookup|possibly forged)|possibly forged|dynamic(?:ally)?[ /-].{0,20}ip|逆引き|forward dns entry|non-?fqdn|is not fqdn
         """),
     (Cause.TOO_MANY_CONNECTIONS, r"""
-        too many (?:\w+ ){0,3}(?:connect\w{0,4}|sessions|recipients)|connections? (?:frequency|rate|limit|number).{0,20}(?:limit|exceed|reach)?|too many (?:simultaneous|concurrent)
+        frequency limited|\bcon-t\d|too many (?:\w+ ){0,3}(?:connect\w{0,4}|sessions|recipients)|connections? (?:frequency|rate|limit|number).{0,20}(?:limit|exceed|reach)?|too many (?:simultaneous|concurrent)
         |max(?:imum)? (?:number of )?(?:\w+ ){0,2}connections|(?:concurrent|simultaneous) (?:smtp )?(?:connection|session)
         |(?:接続|コネクション)数?.{0,12}(?:超|制限|多)
         """),
@@ -82,13 +86,13 @@ _TABLE: tuple[tuple[Cause, str], ...] = (
         """),
     (Cause.SUSPENDED, r"""
         (?:account|user|mail ?box|recipient|address|customer|login|domain|subscriber)(?:\(s\))?.{0,50}\b(?:is |has |was |been |are )*(?:currently |temporarily |permanently )?(?:suspended|disabled|deactivated|de-activated|inactive|locked|terminated|discontinued|frozen|closed|blocked due to inactivity|not active|disabled or discontinued|on hold|over 2 months)
-        |(?:suspended|disabled|deactivated|inactive|closed|expired|locked) (?:user|account|mailbox|recipient|address|customer)|not active|account (?:has )?expired|invalid/inactive|is a deactivated|this account is not being used|extended inactivity
+        |(?:suspended|disabled|deactivated|inactive|closed|expired|locked) (?:user|account|mailbox|recipient|address|customer)|not active|account (?:has )?expired|invalid/inactive|is a deactivated|this account is not being used|extended inactivity|temporarily limited|administrative?ly disabled|no longer accepts mail
         |(?:利用|使用|アカウント|サービス).{0,12}(?:停止|休止|解約|終了|廃止)|停止(?:中|され)|解約
         """),
     (Cause.REJECTED, r"""
         (?:sender|from address|from domain|from:|originator|return[ -]?path|reverse[ -]?path|mail from|envelope[ -]from|originating)(?:'s)?.{0,40}(?:reject|denied|refus|not (?:exist|found|valid|verified|allowed|permitted|resolve|accepted|owned)|invalid|unknown|bad|blocked|verify|verification|unresolvable|misconfigured|forbidden|does ?n[o']t)
         |(?:invalid|bad|unknown|forged|unverified|illegal|null|rejected|unresolvable) (?:\w+ )?(?:sender|return[ -]?path|reverse[ -]?path|mail from)|domain of sender|sender domain|not (?:a )?(?:list )?member|are not member|not subscribed
-        |google groups|permission(?:s)? to post|only (?:allowed|members)|unexpected volume or user complaints|access to this mail system|senders?.{0,20}(?:not allowed|not authorized)|cannot resolve (?:the )?(?:address of )?(?:your|sender)|domain name of your (?:sender|mail)
+        |google groups|\[(?:tss?|bl|pr)\d\d\]|\(#ts\d|\bpol-p\d|permission(?:s)? to post|only (?:allowed|members)|unexpected volume or user complaints|access to this mail system|senders?.{0,20}(?:not allowed|not authorized)|cannot resolve (?:the )?(?:address of )?(?:your|sender)|domain name of your (?:sender|mail)
         |not accept(?:ing|ed)? (?:any )?(?:mail|messages?) from|送信者.{0,15}(?:拒否|制限|許可)|送信元.{0,12}(?:拒否|ドメイン|アドレス)|emetteur|expéditeur.{0,20}(?:refus|invalid|bloqu)
         """),
     (Cause.SECURITY, r"""
@@ -106,25 +110,25 @@ _TABLE: tuple[tuple[Cause, str], ...] = (
         |refused to talk to me|unfortunately, messages from|invalid domain name|please use the smtp server of your isp|banned|(?:invalid|bad|rejected|unknown|forged|illegal|missing).{0,20}(?:helo|ehlo)|(?:helo|ehlo)\b.{0,40}(?:reject|invalid|denied|refus|not |bad|must|fqdn|require)|name was rejected|no access from mail server|server access.{0,60}forbidden|administratively (?:denied|prohibited)|bad dns|接続拒否|接続を拒否
         """),
     (Cause.NETWORK, r"""
-        (?:lost connection|conversation) with |connect to .{0,80}: |host (?:or domain name )?not found, try again|name service error.{0,80}try again|temporary (?:lookup|dns|name)|dns (?:query|server|lookup).{0,40}(?:timeout|timed out|temporar)|host name lookup failure|dns error.{0,80}(?:servfail|timeout|refused)
+        (?:lost connection|conversation) with |did not accept our requests|lowest numbered mx record points to local|\bdns-[pt]\d|host lookup did not complete|connect to .{0,80}: |host (?:or domain name )?not found, try again|name service error.{0,80}try again|temporary (?:lookup|dns|name)|dns (?:query|server|lookup).{0,40}(?:timeout|timed out|temporar)|host name lookup failure|dns error.{0,80}(?:servfail|timeout|refused)
         """),
     (Cause.NOT_ACCEPTING, r"""
-        null ?mx|no mx found for domain|does(?:n't| not) (?:accept|receive) (?:any )?(?:e?-?mail|messages?|incoming)|no smtp service|mail receiving disabled|host (?:or domain )?does not accept|never (?:accepts|receives)|couldn't find a mail exchanger|(?:server|system|host|destination|domain) (?:is )?(?:currently |temporarily )?(?:not|isn't) accept\w*(?: any)?(?: network)? ?(?:e?-?mail|messages?)?|not accepting (?:network )?(?:messages|mail)|no longer accept\w* mail|smtp service (?:is )?(?:not available|unavailable|disabled)|メール.{0,8}受信し(?:て|ない)
+        null ?mx|seems? to reject all mails?|no mx found for domain|does(?:n't| not) (?:accept|receive) (?:any )?(?:e?-?mail|messages?|incoming)|no smtp service|mail receiving disabled|host (?:or domain )?does not accept|never (?:accepts|receives)|couldn't find a mail exchanger|(?:server|system|host|destination|domain) (?:is )?(?:currently |temporarily )?(?:not|isn't) accept\w*(?: any)?(?: network)? ?(?:e?-?mail|messages?)?|not accepting (?:network )?(?:messages|mail)|no longer accept\w* mail|smtp service (?:is )?(?:not available|unavailable|disabled)|メール.{0,8}受信し(?:て|ない)
         """),
     (Cause.HOST_UNKNOWN, r"""
         (?:host|domain)(?: or domain)?(?: name)?.{0,60}\b(?:is |was )?(?:unknown|not found|invalid|unrecogni[sz]ed|not (?:exist|known|be found|valid)|does ?n[o']t exist|couldn't be found|non-?existent|has no (?:mx|mail))
-        |(?:unknown|no such|invalid|illegal|non-?existent|unrecogni[sz]ed|bad|incorrect) (?:destination |mail |recipient |remote |internet )?(?:host|domain)|couldn't find any host|nxdomain|unrout(?:e)?able|no route found for domain|all host address lookups failed|all relevant mx records point to non-existent
+        |(?:unknown|no such|invalid|illegal|non-?existent|unrecogni[sz]ed|bad|incorrect) (?:destination |mail |recipient |remote |internet )?(?:host|domain)|couldn't find any host|nxdomain|remote domain doesn'?t exist|unrout(?:e)?able|no route found for domain|all host address lookups failed|all relevant mx records point to non-existent
         |\bno mx\b|(?:mx|dns) (?:record|entry|records).{0,30}(?:not found|not exist|none|missing|no )|not listed in domain name|cannot find (?:the )?(?:host|domain)|no mail ?exchanger|ドメイン.{0,20}(?:存在|見つか|不明|ありま)|ホスト.{0,15}(?:存在|見つか|不明)
         """),
     (Cause.USER_UNKNOWN, r"""
         (?:user|recipient|address\w{0,4}|mail ?box|mailname|alias|addressee|account|local ?part|name|destinataire|member|inbox|userid|e-?mail|customer|person|forward-path)s?(?:\(s\))?.{0,60}\b(?:unknown|not (?:be )?(?:found|known|exist|existing|listed|recogni[sz]ed|local|valid|registered|present|in (?:our|the) (?:list|directory|database))|does ?n[o']t (?:exist|have)|couldn't be found|could not be found|is n[o']t (?:found|known|valid|listed)|non-?existent|no longer (?:exist|valid|available|on)|undeliverable|unavailable|unrecogni[sz]ed|inconnue?|introuvable|invalide|bad|doesn't have an? )
         |(?:unknown|no such|no|invalid|non-?existent|bad|incorrect|undeliverable|unrecogni[sz]ed|not a valid|wrong) (?:or \w+ |local |destination |recipient'?s? |mail ?box |e-?mail |user'?s? |internet |virtual |mail )?(?:user\w{0,4}|recipients?|addressee|address(?:es)?|mail ?box(?:es)?|mail ?drop|account|person|alias|local[ -]?part|subscriber|customer|forward-path|destination|name\b|uid|entry)
-        |(?:リスト|ディレクトリ|名簿).{0,20}あ?りません|recipnotfound|user\.unknown|adr\.recip|notfound|not our (?:user|customer)|mailbox (?:unavailable|not found)|not (?:a )?(?:known|valid) (?:user|address|mailbox|recipient)|there is no(?: such)?|no one by that name|isn't (?:a )?(?:valid|known)|has no (?:such )?(?:mailbox|account)|address not present|unable to (?:validate|verify) recipient|badrcpt|is not local|no existe|desconocido|не найден|не существует|нет такого|unbekannt|gibt es nicht|nicht (?:gefunden|bekannt)|adresse d.{1,3}au moins un destinataire invalide|destinataire.{0,20}(?:invalid|inconnu)
+        |(?:リスト|ディレクトリ|名簿).{0,20}あ?りません|\brcp-p\d|recipnotfound|user\.unknown|adr\.recip|notfound|not our (?:user|customer)|mailbox (?:unavailable|not found)|not (?:a )?(?:known|valid) (?:user|address|mailbox|recipient)|there is no(?: such)?|no one by that name|isn't (?:a )?(?:valid|known)|has no (?:such )?(?:mailbox|account)|address not present|unable to (?:validate|verify) recipient|badrcpt|is not local|no existe|desconocido|не найден|не существует|нет такого|unbekannt|gibt es nicht|nicht (?:gefunden|bekannt)|adresse d.{1,3}au moins un destinataire invalide|destinataire.{0,20}(?:invalid|inconnu)
         |(?:アドレス|宛先|ユーザー?|受信者|アカウント|メールボックス|相手).{0,40}(?:見つか|存在|不明|無効|間違|誤り|ありません|確認でき|登録され)|あて先不明|宛先不明|該当.{0,12}ユーザ
         """),
     (Cause.POLICY, r"""polic(?:y|ies)|violat|greylist|graylist"""),
     (Cause.USER_UNKNOWN, r"""
-        recipient address rejected|(?:recipients?|address(?:es)?) (?:was |were |is |has been )?(?:rejected|refused)|rejected (?:address|recipient|your message to)
+        check (?:if|that|whether) (?:the )?(?:e-?mail )?address|recipient address rejected|(?:recipients?|address(?:es)?) (?:was |were |is |has been )?(?:rejected|refused)|rejected (?:address|recipient|your message to)
         """),
     (Cause.FILTERED, r"""
         (?:recipient|user|customer|addressee|subscriber)(?:'s|s)?.{0,50}\b(?:refuse|reject|filter|block|restrict|chosen not|not want|only accept|not accepting|does(?:n't| not) accept|prohibit|denied)|(?:rejected|refused|blocked|filtered) by (?:the |its |his )?(?:recipient|user|customer|addressee)|delivery (?:to this address )?is restricted|rst\.not|message filter|filtered|private (?:list|address)|not allowed to (?:send|mail) to|受信(?:拒否|制限|を拒否|できな)|受け取り?拒否|指定受信|拒否設定|フィルタ|拒否(?:され|しま|して)
@@ -137,7 +141,7 @@ _TABLE: tuple[tuple[Cause, str], ...] = (
         pipe to|pipe \||\bprocmail\b|mailer error|unknown mailer|exit(?:ed)? (?:status|code|with)|x-unix|command (?:died|failed|output|time)|program (?:failed|error)|return(?:ed)? (?:code|status)|process (?:failed|died)|child process|cannot (?:append|open|lock|write)|core dump|failed to read response
         """),
     (Cause.EXPIRED, r"""
-        retry time\w{0,4} (?:not (?:been )?reached|exceeded)|(?:could|can|has|have|was) ?(?:not|n't) (?:be |been )?delivered (?:for|within|in|after|since)|(?:message|delivery|envelope|mail|queue)(?: \w+)? (?:time )?expired|expired|queue too long|too long in (?:the )?queue|could not deliver for|failing for a long time|retr(?:y|ied|ies) for|retry timeout|delivery retry|(?:been )?delayed|will be retried|will (?:retry|continue|keep|try)|warning message only|still (?:in|being)|delivery time|timed?[ -]?out|giving up|cannot send message for|ceased|maximum retr|gave up|deferred|再送|配送.{0,8}遅|期限|遅延|一時的
+        failed \d{1,3} attempts|not responding|retry time\w{0,4} (?:not (?:been )?reached|exceeded)|(?:could|can|has|have|was) ?(?:not|n't) (?:be |been )?delivered (?:for|within|in|after|since)|(?:message|delivery|envelope|mail|queue)(?: \w+)? (?:time )?expired|expired|queue too long|too long in (?:the )?queue|could not deliver for|failing for a long time|retr(?:y|ied|ies) for|retry timeout|delivery retry|(?:been )?delayed|will be retried|will (?:retry|continue|keep|try)|warning message only|still (?:in|being)|delivery time|timed?[ -]?out|giving up|cannot send message for|ceased|maximum retr|gave up|deferred|再送|配送.{0,8}遅|期限|遅延|一時的
         """),
     (Cause.NETWORK, r"""
         network (?:is )?unreachable|connection (?:was )?(?:refused|timed? ?out|reset|lost|dropped|died|closed|failed|to .{0,80}(?:failed|refused))|no route to|(?:unable|wasn't able|could ?n[o']t|failed|not able|not) (?:to )?(?:establish|connect|open|contact|reach)|name ?server|host name lookup|dns|lookup (?:failure|failed|error)|loops? back|loop|too many hops|hop count|lost connection|unable to resolve|no (?:answer|response|available) (?:from )?(?:host|server|hosts|servers)?|host (?:is )?(?:down|unreachable|not (?:reachable|available))|network (?:error|problem|failure)|connect to|address family|mx.{0,30}(?:itself|local host)|unreachable|接続でき|ネットワーク
@@ -163,8 +167,9 @@ _CAUSES = tuple((cause, _compiled(pattern)) for cause, pattern in _TABLE)
 
 def normal(text: str) -> str:
     """A text as the phrases want it: small letters, single spaces, no names of hosts and people in it."""
-    text = _URL.sub(" ", _SPACES.sub(" ", text[:TEXT_LETTERS]).lower().replace("\u2019", "'"))
-    return _SPACES.sub(" ", _BARE_DOMAIN.sub(" ", _HOST.sub("[", _ADDRESS.sub(" ", text)))).strip()
+    text = _SPACES.sub(" ", text[:TEXT_LETTERS]).lower().replace("\u2019", "'")
+    text = _URL.sub(" ", _LIST_URL.sub(" blocklist ", text))
+    return _SPACES.sub(" ", _BARE_DOMAIN.sub(" ", _HOST.sub("[", _ADDRESS.sub(" ", _SPEAKER.sub(" ", text))))).strip()
 
 
 def cause_of(text: str, *, without: frozenset[Cause] = frozenset()) -> Cause | None:
