@@ -49,7 +49,7 @@ _COMMAND = re.compile(
 _ASKED = re.compile(r"^\s{0,8}>>>\s{0,4}([A-Za-z]{4})", re.MULTILINE)
 _QUOTED = re.compile(r"^\s{0,8}<<<\s{0,4}(.{0,1000})", re.MULTILINE)
 _SAID = re.compile(
-    r"(?:said|returned|responded[^:\n]{0,60}|replied|response was|server message|gave this error|error that the other server returned was|reason|technical report"
+    r"(?:host [^\s\[]{1,255} ?\[[0-9a-f.:]{3,45}\]|said|returned|responded[^:\n]{0,60}|replied|response was|server message|gave this error|error that the other server returned was|reason|technical report"
     r"|error message below|error returned)[ :]{0,4}\s{0,8}['\"\[(<]{0,2}(?=[245]\d\d(?:[ :,-]|$))",
     re.IGNORECASE | re.MULTILINE,
 )

@@ -96,7 +96,7 @@ _CATEGORIES = {
 _ADDRESS_STATUSES = frozenset({"1.0", "1.1", "1.3"})
 _BEFORE_RCPT = (Command.CONNECT, Command.HELLO, Command.MAIL)
 _VAGUE = frozenset({Cause.POLICY, Cause.SYSTEM, Cause.EXPIRED, Cause.CONTENT})
-_SURE_STATUSES = frozenset({"1.1", "1.2", "1.6", "1.10", "2.2", "2.3", "3.4", "7.25", "4.300", "4.310", "4.312", "4.316"})
+_SURE = frozenset({"1.1", "1.2", "1.6", "1.10", "2.2", "2.3", "3.4", "7.25", "4.300", "4.310", "4.312", "4.316"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Judgement:
     @property
     def is_temporary(self) -> bool:
         """The report itself calls it so."""
-        return self.status.startswith("4") or not self.status and 400 <= self.reply_code < 500
+        return _is_temporary(self.status, self.reply_code)
 
     @property
     def is_permanent(self) -> bool:
@@ -136,34 +136,41 @@ def judge(evidence: Evidence) -> Judgement:
 def _cause(evidence: Evidence, status: str, code: int, command: Command) -> Cause:
     if evidence.category in _CATEGORIES:
         return _CATEGORIES[evidence.category]
+    temporary = _is_temporary(status, code)
     quoted = quotation(evidence.prose)
-    texts = [text for text in (evidence.diagnostic, quoted, evidence.prose, evidence.everything) if text]
-    fallback: Cause | None = None
-    for text in texts:
-        normal = words.normal(text)
-        cause = words.cause_of(normal)
+    vague: Cause | None = None
+    for text, own in ((evidence.diagnostic, True), (quoted, True), (evidence.prose, False), (evidence.everything, False)):
+        cause = _of_text(text, status, command, temporary=temporary)
         if cause is None:
             continue
-        if cause is Cause.USER_UNKNOWN and _may_be_filter(normal, status, command):
-            cause = Cause.FILTERED
-        if status.startswith("4") and cause in (Cause.USER_UNKNOWN, Cause.HOST_UNKNOWN):
-            cause = Cause.NETWORK if cause is Cause.HOST_UNKNOWN else Cause.SYSTEM  # nobody is gone for now
-        if command in _BEFORE_RCPT and cause.class_ in (Class.GONE, Class.FULL):
-            cause = Cause.BLOCKED  # nobody had been named yet: it is about us
         if cause not in _VAGUE:
             return cause
-        fallback = fallback or cause
-        if text is evidence.diagnostic or text is quoted:
-            by_status = _by_status(status)
-            if by_status is not None and status[2:] in _SURE_STATUSES:
-                return by_status
-    if evidence.is_delay and fallback is None:
+        vague = vague or cause
+        if own and (status[2:] in _SURE or temporary):
+            break  # the receiver has said what it had to say
+    if vague is None and evidence.is_delay:
         return Cause.EXPIRED
-    return _sure(status) or fallback or _by_status(status) or _by_code(code, command) or Cause.UNDECIDED
+    sure = _STATUSES[status[2:]] if status[2:] in _SURE else None
+    return sure or vague or _by_status(status) or _by_code(code, command) or Cause.UNDECIDED
 
 
-def _sure(status: str) -> Cause | None:
-    return _STATUSES[status[2:]] if status[2:] in _SURE_STATUSES else None
+def _of_text(text: str, status: str, command: Command, *, temporary: bool) -> Cause | None:
+    """What a text says, in the light of when it was said."""
+    normal = words.normal(text)
+    cause = words.cause_of(normal) if normal else None
+    if cause is None:
+        return None
+    if cause is Cause.USER_UNKNOWN and _may_be_filter(normal, status, command):
+        cause = Cause.FILTERED
+    if temporary and cause in (Cause.USER_UNKNOWN, Cause.HOST_UNKNOWN):
+        return Cause.NETWORK if cause is Cause.HOST_UNKNOWN else Cause.SYSTEM  # nobody is gone for now
+    if command in _BEFORE_RCPT and cause.class_ in (Class.GONE, Class.FULL):
+        return Cause.BLOCKED  # nobody had been named yet: it is about us
+    return cause
+
+
+def _is_temporary(status: str, code: int) -> bool:
+    return status.startswith("4") or not status and 400 <= code < 500
 
 
 def _may_be_filter(text: str, status: str, command: Command) -> bool:
@@ -185,5 +192,3 @@ def _by_code(code: int, command: Command) -> Cause | None:
         return _CODES.get(code, Cause.EXPIRED)
     return _CODES.get(code)
 
-
-__all__ = ["Class", "Judgement", "judge"]

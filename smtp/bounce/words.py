@@ -19,6 +19,12 @@ _LIST_URL = re.compile(
 _ADDRESS = re.compile(r"[^\s<>@:;,\[\]()]{1,64}@[a-z0-9.-]{1,255}")
 _HOST = re.compile(r"\b[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){1,8} ?[\[(](?=[0-9a-f.:]{3,45}[\])])")
 _SPEAKER = re.compile(r"remote (?:host|server) (?:said|returned)|host .{1,100}? said|server message|in reply to")
+# What reporting systems say whatever the cause is.
+_FRAME = re.compile(
+    r"it was rejected by the recipient (?:domain|server)|did not reach some or all|remote smtp server has rejected address|recipient address:"
+    r"|following header fields|再送信してください|再度(?:ご)?送信|if the problem (?:continues|persists).{0,80}|contact your (?:help desk|it department|internet service).{0,40}"
+    r"|was rejected by a remote mail server|see dsn code \S{3,12}|this is an automatically generated|do(?:n't| not) reply to this"
+)
 _BARE_DOMAIN = re.compile(r"\b[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,6}\.(?:com|net|org|jp|de|ru|fr|example|invalid)\b")
 _SPACES = re.compile(r"\s+")
 
@@ -121,7 +127,7 @@ _TABLE: tuple[tuple[Cause, str], ...] = (
         |\bno mx\b|(?:mx|dns) (?:record|entry|records).{0,30}(?:not found|not exist|none|missing|no )|not listed in domain name|cannot find (?:the )?(?:host|domain)|no mail ?exchanger|ドメイン.{0,20}(?:存在|見つか|不明|ありま)|ホスト.{0,15}(?:存在|見つか|不明)
         """),
     (Cause.USER_UNKNOWN, r"""
-        (?:user|recipient|address\w{0,4}|mail ?box|mailname|alias|addressee|account|local ?part|name|destinataire|member|inbox|userid|e-?mail|customer|person|forward-path)s?(?:\(s\))?.{0,60}\b(?:unknown|not (?:be )?(?:found|known|exist|existing|listed|recogni[sz]ed|local|valid|registered|present|in (?:our|the) (?:list|directory|database))|does ?n[o']t (?:exist|have)|couldn't be found|could not be found|is n[o']t (?:found|known|valid|listed)|non-?existent|no longer (?:exist|valid|available|on)|undeliverable|unavailable|unrecogni[sz]ed|inconnue?|introuvable|invalide|bad|doesn't have an? )
+        (?:user|recipient|address\w{0,4}|mail ?box|mailname|alias|addressee|account|local ?part|name|destinataire|member|inbox|userid|e-?mail|customer|person|forward-path)s?(?:\(s\))?[^.;]{0,60}\b(?:unknown|not (?:be )?(?:found|known|exist|existing|listed|recogni[sz]ed|local|valid|registered|present|in (?:our|the) (?:list|directory|database))|does ?n[o']t (?:exist|have)|couldn't be found|could not be found|is n[o']t (?:found|known|valid|listed)|non-?existent|no longer (?:exist|valid|available|on)|undeliverable|unavailable|not available|unrecogni[sz]ed|inconnue?|introuvable|invalide|bad|doesn't have an? )
         |(?:unknown|no such|no|invalid|non-?existent|bad|incorrect|undeliverable|unrecogni[sz]ed|not a valid|wrong) (?:or \w+ |local |destination |recipient'?s? |mail ?box |e-?mail |user'?s? |internet |virtual |mail )?(?:user\w{0,4}|recipients?|addressee|address(?:es)?|mail ?box(?:es)?|mail ?drop|account|person|alias|local[ -]?part|subscriber|customer|forward-path|destination|name\b|uid|entry)
         |(?:リスト|ディレクトリ|名簿).{0,20}あ?りません|\brcp-p\d|recipnotfound|user\.unknown|adr\.recip|notfound|not our (?:user|customer)|mailbox (?:unavailable|not found)|not (?:a )?(?:known|valid) (?:user|address|mailbox|recipient)|there is no(?: such)?|no one by that name|isn't (?:a )?(?:valid|known)|has no (?:such )?(?:mailbox|account)|address not present|unable to (?:validate|verify) recipient|badrcpt|is not local|no existe|desconocido|не найден|не существует|нет такого|unbekannt|gibt es nicht|nicht (?:gefunden|bekannt)|adresse d.{1,3}au moins un destinataire invalide|destinataire.{0,20}(?:invalid|inconnu)
         |(?:アドレス|宛先|ユーザー?|受信者|アカウント|メールボックス|相手).{0,40}(?:見つか|存在|不明|無効|間違|誤り|ありません|確認でき|登録され)|あて先不明|宛先不明|該当.{0,12}ユーザ
@@ -169,7 +175,7 @@ def normal(text: str) -> str:
     """A text as the phrases want it: small letters, single spaces, no names of hosts and people in it."""
     text = _SPACES.sub(" ", text[:TEXT_LETTERS]).lower().replace("\u2019", "'")
     text = _URL.sub(" ", _LIST_URL.sub(" blocklist ", text))
-    return _SPACES.sub(" ", _BARE_DOMAIN.sub(" ", _HOST.sub("[", _ADDRESS.sub(" ", _SPEAKER.sub(" ", text))))).strip()
+    return _SPACES.sub(" ", _BARE_DOMAIN.sub(" ", _HOST.sub("[", _ADDRESS.sub(" ", _SPEAKER.sub(" ", _FRAME.sub(" ", text)))))).strip()
 
 
 def cause_of(text: str, *, without: frozenset[Cause] = frozenset()) -> Cause | None:
