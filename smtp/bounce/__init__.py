@@ -18,7 +18,7 @@ from smtp.bounce import automatic, mime, notification, prose, report
 from smtp.bounce.cause import Cause, Class
 from smtp.bounce.evidence import Evidence
 from smtp.bounce.finding import Finding
-from smtp.bounce.judge import judge
+from smtp.bounce.judge import judge_all
 from smtp.bounce.mime import Mail
 
 _NESTED = 2
@@ -37,15 +37,15 @@ def _read(octets: bytes, depth: int) -> list[Finding]:
     text = prose.text_of(mail)
     evidence = report.recipients(mail)
     if evidence:
-        return [_finding(each) for each in prose.with_prose(evidence, text, mail.first("subject"))]
+        return _findings(prose.with_prose(evidence, text, mail.first("subject")))
     told = notification.read(text)
     if told:
-        return [_finding(each) for each in told]
+        return _findings(told)
     inner = _inner(mail, depth)
     if inner:
         return inner
     if automatic.is_bounce(mail, text):
-        return [_finding(each) for each in prose.recipients(mail, text)]
+        return _findings(prose.recipients(mail, text))
     if automatic.is_automatic(mail):
         return [_plain(Cause.VACATION, report.mailbox(mail.first("from")))]
     return []
@@ -67,16 +67,18 @@ def _inner(mail: Mail, depth: int) -> list[Finding]:
     return []
 
 
-def _finding(evidence: Evidence) -> Finding:
-    judged = judge(evidence)
-    return Finding(
-        recipient=evidence.recipient,
-        status=judged.status,
-        reply_code=judged.reply_code,
-        cause=judged.cause,
-        is_final=not evidence.is_delay and judged.cause.class_ is not Class.NONE,
-        is_permanent=judged.is_permanent,
-    )
+def _findings(evidence: list[Evidence]) -> list[Finding]:
+    return [
+        Finding(
+            recipient=each.recipient,
+            status=judged.status,
+            reply_code=judged.reply_code,
+            cause=judged.cause,
+            is_final=not each.is_delay and judged.cause.class_ is not Class.NONE,
+            is_permanent=judged.is_permanent,
+        )
+        for each, judged in zip(evidence, judge_all(evidence), strict=True)
+    ]
 
 
 def _plain(cause: Cause, name: str) -> Finding:

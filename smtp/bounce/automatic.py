@@ -31,7 +31,7 @@ _FAILURE_SUBJECT = re.compile(
 _FAILURE_TEXT = re.compile(
     r"(?:not|n't|unable|fail\w*|cannot|never|without) .{0,60}(?:deliver|sent|send|reach|accept|arrive)|(?:deliver|mail|message|transport|send|recipient)\w*.{0,60}(?:fail|error|problem|reject|refus|blocked|impossible|return|bounce|delayed|expired|rescind)"
     r"|delivery (?:errors|problems)|(?:error|trouble|problem|failure|failed)s? (?:in |with |while )?(?:deliver|sending)|failure reason|incorrectly constructed|malformed|invalid user|error message|undeliver|following (?:address|recipient|user)|permanent (?:fatal )?error|transcript of session|user unknown|unknown user|no such (?:user|host|address)|mailbox.{0,40}(?:full|unavailable|exceed)|could(?: not|n't)|did not reach|not a member|recipient not found|>>> (?:RCPT|DATA|MAIL)|\b[45]\d\d[ -][45]\.\d"
-    r"|neexistuje|nicht (?:zugestellt|möglich)|échec|не может быть|送信(?:でき|に失敗|不能)|配信(?:でき|に失敗|不能)|配達(?:でき|不能)|届け(?:る|られ|でき)|お届けでき|見つかりません|エラー",
+    r"|neexistuje|nicht (?:zugestellt|möglich)|échec|не может быть|送信(?:でき|に失敗|不能)|配信(?:でき|に失敗|不能)|配達(?:でき|不能)|届け(?:る|られ|でき)|お届けでき|見つかりません|容量|一杯|いっぱい|拒否|存在しません|不明|エラー",
     re.IGNORECASE,
 )
 _LIST_REFUSAL = re.compile(r"you are not (?:a )?member|are not member|not allowed to post|not subscribed", re.IGNORECASE)

@@ -14,6 +14,7 @@ _AFTER_WORDS = re.compile(
     r"|was:|failure:|diagnostic|mail from|^|[\"'(\[])\s{0,8}['\"#<]?([245]\d\d)(?=[\s\-#:,'\"]|\.(?!\d)|$)",
     re.IGNORECASE | re.MULTILINE,
 )
+_ALONE = re.compile(r"(?<![\w.:-])([45][0-5]\d)(?= [45]\.\d{1,3}\.\d|[ -][<A-Za-z])")
 
 
 class Command(StrEnum):
@@ -92,7 +93,7 @@ def enhanced_in(text: str) -> str:
 def code_in(text: str) -> int:
     """The reply code (RFC 5321 4.2) of the receiver that a text quotes, or 0."""
     for candidate in (quotation(text), text):
-        match = _AFTER_WORDS.search(candidate)
+        match = _AFTER_WORDS.search(candidate) or _ALONE.search(candidate)
         if match is not None:
             return int(match[1])
     return 0

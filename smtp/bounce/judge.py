@@ -9,6 +9,7 @@ the reporting system says in its own words. A text wins over a code because rece
 may be a filter that does not want to be seen (docomo, au): `FILTERED`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from smtp.bounce import words
@@ -99,6 +100,9 @@ _VAGUE = frozenset({Cause.POLICY, Cause.SYSTEM, Cause.EXPIRED, Cause.CONTENT})
 _SURE = frozenset({"1.1", "1.2", "1.6", "1.10", "2.2", "2.3", "3.4", "7.25", "4.300", "4.310", "4.312", "4.316"})
 
 
+Reading = Callable[[str], tuple[str, Cause | None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """`status` is "" and `reply_code` 0 where the report says none."""
@@ -117,8 +121,20 @@ class Judgement:
         return self.cause.is_permanent(temporary=self.is_temporary)
 
 
-def judge(evidence: Evidence) -> Judgement:
-    """The cause of one recipient's failure, delay or success."""
+def judge_all(found: list[Evidence]) -> list[Judgement]:
+    """One judgement per recipient. A text that is the same for several is searched once."""
+    known: dict[str, tuple[str, Cause | None]] = {}
+
+    def reading(text: str) -> tuple[str, Cause | None]:
+        if text not in known:
+            normal = words.normal(text)
+            known[text] = normal, words.cause_of(normal) if normal else None
+        return known[text]
+
+    return [_judge(evidence, reading) for evidence in found]
+
+
+def _judge(evidence: Evidence, reading: Reading) -> Judgement:
     said = evidence.diagnostic
     context = evidence.prose
     status = enhanced_in(said) or evidence.status or enhanced_in(quotation(context) or context)
@@ -130,17 +146,17 @@ def judge(evidence: Evidence) -> Judgement:
     command = command_in(context) if context else command_in(said)
     if command is Command.UNKNOWN:
         command = command_in(said)
-    return Judgement(_cause(evidence, status, code, command), status, code)
+    return Judgement(_cause(evidence, status, code, command, reading), status, code)
 
 
-def _cause(evidence: Evidence, status: str, code: int, command: Command) -> Cause:
+def _cause(evidence: Evidence, status: str, code: int, command: Command, reading: Reading) -> Cause:
     if evidence.category in _CATEGORIES:
         return _CATEGORIES[evidence.category]
     temporary = _is_temporary(status, code)
     quoted = quotation(evidence.prose)
     vague: Cause | None = None
     for text, own in ((evidence.diagnostic, True), (quoted, True), (evidence.prose, False), (evidence.everything, False)):
-        cause = _of_text(text, status, command, temporary=temporary)
+        cause = _of_text(reading(text), status, command, temporary=temporary)
         if cause is None:
             continue
         if cause not in _VAGUE:
@@ -154,10 +170,9 @@ def _cause(evidence: Evidence, status: str, code: int, command: Command) -> Caus
     return sure or vague or _by_status(status) or _by_code(code, command) or Cause.UNDECIDED
 
 
-def _of_text(text: str, status: str, command: Command, *, temporary: bool) -> Cause | None:
+def _of_text(read: tuple[str, Cause | None], status: str, command: Command, *, temporary: bool) -> Cause | None:
     """What a text says, in the light of when it was said."""
-    normal = words.normal(text)
-    cause = words.cause_of(normal) if normal else None
+    normal, cause = read
     if cause is None:
         return None
     if cause is Cause.USER_UNKNOWN and _may_be_filter(normal, status, command):

@@ -160,7 +160,7 @@ def _untransferred(body: bytes, encoding: str) -> bytes:
     if encoding.startswith("base64"):
         letters = re.sub(rb"[^A-Za-z0-9+/]", b"", body)
         try:
-            return binascii.a2b_base64(letters[: len(letters) // 4 * 4 or None] + b"==")
+            return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
         except binascii.Error:
             return body
     return binascii.a2b_qp(body) if encoding.startswith("quoted-printable") else body
@@ -170,8 +170,8 @@ def decoded(octets: bytes, charset: str) -> str:
     """Text under the name that was given, else under what it looks like; then with replacement."""
     name = charset.strip().lower()
     if b"\x1b$" in octets or b"\x1b(" in octets:
-        name = "iso-2022-jp"
-    elif name == "iso-2022-jp":
+        return octets.decode(_NAMED["iso-2022-jp"], "replace")
+    if name == "iso-2022-jp":
         name = ""  # eight bits that call themselves seven
     for candidate in (name, *_JAPANESE):
         try:

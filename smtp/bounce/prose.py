@@ -15,6 +15,7 @@ from smtp.bounce.mime import Mail, Part
 _LETTERS = 64 * 1024
 RECIPIENTS = 50
 _BLOCK_LINES = 60
+_BLOCK_LETTERS = 6000
 
 _MAILBOX = r"([^\s<>\"'(),;:\[\]|{}]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,252})"
 _ANY = re.compile(_MAILBOX)
@@ -78,9 +79,10 @@ def with_prose(found: list[Evidence], text: str, subject: str = "") -> list[Evid
     """Gives each recipient its own lines of the text."""
     blocks = _blocks([evidence.recipient for evidence in found], text)
     delayed = _DELAYED.search(text) is not None and _GIVEN_UP.search(text) is None
+    everything = f"{text[:_BLOCK_LETTERS]}\n{subject}"
     for evidence, block in zip(found, blocks, strict=True):
         evidence.prose = block
-        evidence.everything = "\n".join((text, subject))
+        evidence.everything = everything
         if delayed and not evidence.action:
             evidence.action = "delayed"
     return found
@@ -132,7 +134,7 @@ def _once(names: Iterator[str] | list[str]) -> list[str]:
 def _blocks(names: list[str], text: str) -> list[str]:
     places = {name.lower(): place for place, name in reversed(list(enumerate(names))) if name}
     if len(places) <= 1:
-        return [text] * len(names)
+        return [text[:_BLOCK_LETTERS]] * len(names)
     lines: list[list[str]] = [[] for _ in names]
     current = -1
     for line in text.split("\n"):
@@ -140,5 +142,5 @@ def _blocks(names: list[str], text: str) -> list[str]:
         current = current if mentioned is None else mentioned
         if current >= 0 and len(lines[current]) < _BLOCK_LINES:
             lines[current].append(line)
-    return ["\n".join(block) for block in lines]
+    return ["\n".join(block)[:_BLOCK_LETTERS] for block in lines]
 

@@ -6,6 +6,7 @@ Refuses to interpret them. Never fails; linear.
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from smtp.bounce import mime
 from smtp.bounce.evidence import Evidence, enhanced_in
@@ -16,8 +17,9 @@ _FLATTENED = re.compile(r"^[ \t]{0,8}(?:final|original)-recipient[ \t]*:", re.IG
 _QUOTE = re.compile(r"^>[ \t]?", re.MULTILINE)
 _FIELD_LINE = re.compile(r"^[ \t]{0,8}[A-Za-z][A-Za-z0-9-]{1,60}[ \t]*:", re.MULTILINE)
 _BLANK = re.compile(r"\n[ \t]*\n")
+_LETTERS = 128 * 1024
 _NAMES = ("final-recipient", "original-recipient", "x-actual-recipient")
-RECIPIENTS = 100
+RECIPIENTS = 50
 
 
 def recipients(mail: Mail) -> list[Evidence]:
@@ -26,8 +28,7 @@ def recipients(mail: Mail) -> list[Evidence]:
     if not any(_FLATTENED.search(text) for text in texts):
         flat = [_QUOTE.sub("", text) for text in _texts(mail)]
         texts += [text[found.start() :] for text in flat if (found := _FLATTENED.search(text))]
-    found = [evidence for text in texts for evidence in _groups(text)]
-    return found[:RECIPIENTS]
+    return list(islice((evidence for text in texts for evidence in _groups(text)), RECIPIENTS))
 
 
 def _texts(mail: Mail) -> Iterator[str]:
@@ -35,7 +36,7 @@ def _texts(mail: Mail) -> Iterator[str]:
 
 
 def _groups(text: str) -> Iterator[Evidence]:
-    for block in _BLANK.split(text.replace("\r", "")):
+    for block in _BLANK.split(text[:_LETTERS].replace("\r", "")):
         if not _FIELD_LINE.match(block.lstrip("\n")):
             continue
         fields = mime.fields(re.sub(r"^[ \t]{1,8}(?=[A-Za-z-]{3,30}-[A-Za-z]{2,20}:)", "", block.lstrip("\n")).encode())
