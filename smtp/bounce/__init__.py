@@ -1,17 +1,19 @@
 """不達: what a mail to one of our return paths says about the mail that we sent.
 
-`read` takes any octets and returns one `Finding` per recipient, with status, reply code, cause and class. Semantics:
+`read` takes any octets and returns one `Finding` per recipient, with status, reply code, cause and class.
+Semantics:
 
 - A report in the standard form (RFC 3464, RFC 6533) is believed first, its text fills what it leaves out.
-- Without one, the text is read: any mail system, any carrier, in the words they use (`smtp.bounce.words`). There
-  are rules for kinds of wording and none for single messages or hosts.
+- Without one, the text is read: any mail system, any carrier, in the words they use
+  (`smtp.bounce.words`). There are rules for kinds of wording and none for single messages or hosts.
 - A form that nobody foresaw still yields the best verdict from the reply codes in it.
 - Complaints, vacations and success notices are no bounces; they are found with a cause of class `none`.
 - The order of trust between words and codes stands in `smtp.bounce.judge`, and only there.
 
-Modules: `mime` (octets to parts), `automatic` (what is no bounce), `report` and `prose` (evidence), `evidence`,
-`words`, `judge` (evidence to cause), `cause`, `finding`. Refuses to know deliveries: the signed return path says
-whom a bounce is about. Never raises; bounded in octets, parts, recipients and letters.
+Modules: `mime` (octets to parts), `automatic` (what is no bounce), `report` and `prose` (evidence),
+`evidence`, `words`, `judge` (evidence to cause), `cause`, `finding`. Refuses to know deliveries: the
+signed return path says whom a bounce is about. Never raises; bounded in octets, parts, recipients and
+letters.
 """
 
 from smtp.bounce import automatic, mime, notification, prose, report

@@ -12,29 +12,49 @@ from smtp.bounce.mime import Mail
 _REPLY_FIELDS = frozenset({
     "x-autoreply", "x-autorespond", "x-autoresponder", "x-auto-reply", "x-autoreply-from", "x-mail-autoreply",
     "x-ms-exchange-inbox-rules-loop", "x-vacation", "x-ms-exchange-generated-message-source", "x-cron-env",
-    "x-facebook-notify", "x-otrs-loop", "x-rt-loop-prevention", "x-zendesk-from-account-id", "x-jira-fingerprint",
+    "x-facebook-notify", "x-otrs-loop", "x-rt-loop-prevention", "x-zendesk-from-account-id",
+    "x-jira-fingerprint",
 })  # fmt: skip
 _REPLY_SUBJECT = re.compile(
-    r"auto(?:matic(?:ally)?)?[- ]?(?:generated )?(?:reply|response|respond|answer)|out of (?:the )?office|vacation|on (?:leave|holiday)|away from|absence|abwesen"
-    r"|automatische antwort|r[ée]ponse automatique|自動(?:返信|応答|回答|送信|配信)|不在|休暇|受け?付け?(?:ました|完了)|受信しました|お問い?合わ?せ|確認のお願い|confirm|ticket|\[?case ?#?\d|request received|challenge",
+    r"auto(?:matic(?:ally)?)?[- ]?(?:generated )?(?:reply|response|respond|answer)|out of (?:the )?office"
+    r"|vacation|on (?:leave|holiday)|away from|absence|abwesen"
+    r"|automatische antwort|r[ée]ponse automatique|自動(?:返信|応答|回答|送信|配信)|不在|休暇"
+    r"|受け?付け?(?:ました|完了)|受信しました|お問い?合わ?せ|確認のお願い|confirm|ticket|\[?case ?#?\d"
+    r"|request received|challenge",
     re.IGNORECASE,
 )
 _MACHINE = re.compile(
-    r"mailer[-_ ]?daemon|post[-_]?master|sysadmin|poostmaster|mail[- ]?(?:delivery|administrator|system|deliver)|mmdf|^\s*(?:<>)?\s*$|\broot@|no-?reply@|system administrator|delivery (?:subsystem|system)|undeliverable|mail-?daemon|virus|<>",
+    r"mailer[-_ ]?daemon|post[-_]?master|sysadmin|poostmaster|mail[- ]?(?:delivery|administrator|system"
+    r"|deliver)|mmdf|^\s*(?:<>)?\s*$|\broot@|no-?reply@|system administrator|delivery (?:subsystem"
+    r"|system)|undeliverable|mail-?daemon|virus|<>",
     re.IGNORECASE,
 )
 _FAILURE_SUBJECT = re.compile(
-    r"undeliver|returned mail|return(?:ed)? to sender|fail|deliver(?:y|ed) (?:status|report|problem|error|notification|delay)|not be delivered|could not|non[ -]?(?:remis|deliv)|mail (?:system )?error|bounce|message (?:not )?(?:status|delivery)|rejected|unzustellbar"
-    r"|delayed|warning|blocked|notice: mail|mail$|недоставл|не доставл|エラー|配信(?:不能|できま|失敗|エラー)|配達|送信(?:できま|エラー|失敗|不能)|届(?:きま|け)|不達|戻って|not (?:a )?member",
+    r"undeliver|returned mail|return(?:ed)? to sender|fail|deliver(?:y|ed) (?:status|report|problem|error"
+    r"|notification|delay)|not be delivered|could not|non[ -]?(?:remis|deliv)|mail (?:system )?error"
+    r"|bounce|message (?:not )?(?:status|delivery)|rejected|unzustellbar"
+    r"|delayed|warning|blocked|notice: mail|mail$|недоставл|не доставл|エラー|配信(?:不能|できま|失敗"
+    r"|エラー)|配達|送信(?:できま|エラー|失敗|不能)|届(?:きま|け)|不達|戻って|not (?:a )?member",
     re.IGNORECASE,
 )
 _FAILURE_TEXT = re.compile(
-    r"(?:not|n't|unable|fail\w*|cannot|never|without) .{0,60}(?:deliver|sent|send|reach|accept|arrive)|(?:deliver|mail|message|transport|send|recipient)\w*.{0,60}(?:fail|error|problem|reject|refus|blocked|impossible|return|bounce|delayed|expired|rescind)"
-    r"|delivery (?:errors|problems)|(?:error|trouble|problem|failure|failed)s? (?:in |with |while )?(?:deliver|sending)|failure reason|incorrectly constructed|malformed|invalid user|error message|undeliver|following (?:address|recipient|user)|permanent (?:fatal )?error|transcript of session|user unknown|unknown user|no such (?:user|host|address)|mailbox.{0,40}(?:full|unavailable|exceed)|could(?: not|n't)|did not reach|not a member|recipient not found|>>> (?:RCPT|DATA|MAIL)|\b[45]\d\d[ -][45]\.\d"
-    r"|neexistuje|nicht (?:zugestellt|möglich)|échec|не может быть|送信(?:でき|に失敗|不能)|配信(?:でき|に失敗|不能)|配達(?:でき|不能)|届け(?:る|られ|でき)|お届けでき|見つかりません|容量|一杯|いっぱい|拒否|存在しません|不明|エラー",
+    r"(?:not|n't|unable|fail\w*|cannot|never|without) .{0,60}(?:deliver|sent|send|reach|accept|arrive)"
+    r"|(?:deliver|mail|message|transport|send|recipient)\w*.{0,60}(?:fail|error|problem|reject|refus"
+    r"|blocked|impossible|return|bounce|delayed|expired|rescind)"
+    r"|delivery (?:errors|problems)|(?:error|trouble|problem|failure|failed)s? (?:in |with "
+    r"|while )?(?:deliver|sending)|failure reason|incorrectly constructed|malformed|invalid user"
+    r"|error message|undeliver|following (?:address|recipient|user)|permanent (?:fatal )?error"
+    r"|transcript of session|user unknown|unknown user|no such (?:user|host|address)"
+    r"|mailbox.{0,40}(?:full|unavailable|exceed)|could(?: not|n't)|did not reach|not a member"
+    r"|recipient not found|>>> (?:RCPT|DATA|MAIL)|\b[45]\d\d[ -][45]\.\d"
+    r"|neexistuje|nicht (?:zugestellt|möglich)|échec|не может быть|送信(?:でき|に失敗|不能)|配信(?:でき"
+    r"|に失敗|不能)|配達(?:でき|不能)|届け(?:る|られ|でき)|お届けでき|見つかりません|容量|一杯|いっぱい"
+    r"|拒否|存在しません|不明|エラー",
     re.IGNORECASE,
 )
-_LIST_REFUSAL = re.compile(r"you are not (?:a )?member|are not member|not allowed to post|not subscribed", re.IGNORECASE)
+_LIST_REFUSAL = re.compile(
+    r"you are not (?:a )?member|are not member|not allowed to post|not subscribed", re.IGNORECASE
+)
 
 
 def is_reply(mail: Mail) -> bool:

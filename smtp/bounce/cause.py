@@ -1,8 +1,8 @@
 """Why a mail did not arrive, in the closed words of bounces, and what each means for a school.
 
 Owns the vocabulary that `karamail bounce explain` prints, its five classes, which causes are permanent, and
-under which word of `appliance.delivery.Reason` a cause is stored. Refuses to read anything: `smtp.bounce.judge`
-decides which cause it is. Cannot fail.
+under which word of `appliance.delivery.Reason` a cause is stored. Refuses to read anything:
+`smtp.bounce.judge` decides which cause it is. Cannot fail.
 """
 
 from enum import StrEnum

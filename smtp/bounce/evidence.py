@@ -10,7 +10,8 @@ from enum import StrEnum
 
 ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _AFTER_WORDS = re.compile(
-    r"(?:said:?|:|returned:?|reason:|response was:?|<<<|error code ?:|code:|error:|smtp;|lmtp;|>:|\.\.\.|#|\]:|\):|status[: ]"
+    r"(?:said:?|:|returned:?|reason:|response was:?|<<<|error code ?:|code:|error:|smtp;|lmtp;|>:|\.\.\."
+    r"|#|\]:|\):|status[: ]"
     r"|was:|failure:|diagnostic|mail from|^|[\"'(\[])\s{0,8}['\"#<]?([245]\d\d)(?=[\s\-#:,'\"]|\.(?!\d)|$)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -42,7 +43,8 @@ _WORDS = {
     "dot": Command.DATA,
 }
 _COMMAND = re.compile(
-    r"(?:in reply to(?: the)?|smtp error from remote (?:mail )?server (?:after|for)(?: pipelined)?|after (?:sending )?|following|our|"
+    r"(?:in reply to(?: the)?|smtp error from remote (?:mail )?server (?:after|for)(?: pipelined)?"
+    r"|after (?:sending )?|following|our|"
     r"command was:?|for|\[|smtp command[\s-]{0,8}|response to(?: the)?|sent:?)\s{0,4}(?:end of )?"
     r"(rcpt|mail from|mail_from|data|helo|ehlo|lhlo|text command|bdat|dot\b|initial connection)",
     re.IGNORECASE,
@@ -50,12 +52,15 @@ _COMMAND = re.compile(
 _ASKED = re.compile(r"^\s{0,8}>>>\s{0,4}([A-Za-z]{4})", re.MULTILINE)
 _QUOTED = re.compile(r"^\s{0,8}<<<\s{0,4}(.{0,1000})", re.MULTILINE)
 _SAID = re.compile(
-    r"(?:host [^\s\[]{1,255} ?\[[0-9a-f.:]{3,45}\]|said|returned|responded[^:\n]{0,60}|replied|response was|server message|gave this error|error that the other server returned was|reason|technical report"
+    r"(?:host [^\s\[]{1,255} ?\[[0-9a-f.:]{3,45}\]|said|returned|responded[^:\n]{0,60}|replied"
+    r"|response was|server message|gave this error|error that the other server returned was|reason"
+    r"|technical report"
     r"|error message below|error returned)[ :]{0,4}\s{0,8}['\"\[(<]{0,2}(?=[245]\d\d(?:[ :,-]|$))",
     re.IGNORECASE | re.MULTILINE,
 )
 _END_OF_SAID = re.compile(
-    r"\n[ \t]*\n|\n(?=<)|giving up on|\(in reply to|i'm not going to try|-{5,}|original message headers", re.IGNORECASE
+    r"\n[ \t]*\n|\n(?=<)|giving up on|\(in reply to|i'm not going to try|-{5,}|original message headers",
+    re.IGNORECASE,
 )
 _SAID_LETTERS = 800
 _QMAIL = (

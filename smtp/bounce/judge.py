@@ -1,12 +1,12 @@
 """From status, reply code, command and text to one cause: decided here and nowhere else.
 
-Owns the order of trust: what the receiver said in words, then its enhanced code, then its reply code, then what
-the reporting system says in its own words. A text wins over a code because receivers choose codes carelessly
-(a full mailbox under 5.1.1, a blacklist under 5.1.1). Refuses to read mail. Cannot fail: what nothing explains is
-`Cause.UNDECIDED`.
+Owns the order of trust: what the receiver said in words, then its enhanced code, then its reply code,
+then what the reporting system says in its own words. A text wins over a code because receivers choose
+codes carelessly (a full mailbox under 5.1.1, a blacklist under 5.1.1). Refuses to read mail. Cannot fail:
+what nothing explains is `Cause.UNDECIDED`.
 
-"No such user" is `USER_UNKNOWN` where it answers RCPT or comes with 5.1.1. Said later, or nobody knows when, it
-may be a filter that does not want to be seen (docomo, au): `FILTERED`.
+"No such user" is `USER_UNKNOWN` where it answers RCPT or comes with 5.1.1. Said later, or nobody knows
+when, it may be a filter that does not want to be seen (docomo, au): `FILTERED`.
 """
 
 from collections.abc import Callable
@@ -61,7 +61,13 @@ _STATUSES = {
     "7.10": Cause.FAILED_TLS,
     "7.25": Cause.REQUIRES_PTR,
 }
-_SUBJECTS = {"4": Cause.NETWORK, "5": Cause.SYNTAX, "6": Cause.CONTENT, "7": Cause.POLICY, "1": Cause.USER_UNKNOWN}
+_SUBJECTS = {
+    "4": Cause.NETWORK,
+    "5": Cause.SYNTAX,
+    "6": Cause.CONTENT,
+    "7": Cause.POLICY,
+    "1": Cause.USER_UNKNOWN,
+}
 _CODES = {
     421: Cause.EXPIRED,
     450: Cause.EXPIRED,
@@ -97,7 +103,9 @@ _CATEGORIES = {
 _ADDRESS_STATUSES = frozenset({"1.0", "1.1", "1.3"})
 _BEFORE_RCPT = (Command.CONNECT, Command.HELLO, Command.MAIL)
 _VAGUE = frozenset({Cause.POLICY, Cause.SYSTEM, Cause.EXPIRED, Cause.CONTENT})
-_SURE = frozenset({"1.1", "1.2", "1.6", "1.10", "2.2", "2.3", "3.4", "7.25", "4.300", "4.310", "4.312", "4.316"})
+_SURE = frozenset(
+    {"1.1", "1.2", "1.6", "1.10", "2.2", "2.3", "3.4", "7.25", "4.300", "4.310", "4.312", "4.316"}
+)
 
 
 Reading = Callable[[str], tuple[str, Cause | None]]
@@ -155,7 +163,12 @@ def _cause(evidence: Evidence, status: str, code: int, command: Command, reading
     temporary = _is_temporary(status, code)
     quoted = quotation(evidence.prose)
     vague: Cause | None = None
-    for text, own in ((evidence.diagnostic, True), (quoted, True), (evidence.prose, False), (evidence.everything, False)):
+    for text, own in (
+        (evidence.diagnostic, True),
+        (quoted, True),
+        (evidence.prose, False),
+        (evidence.everything, False),
+    ):
         cause = _of_text(reading(text), status, command, temporary=temporary)
         if cause is None:
             continue
@@ -170,7 +183,9 @@ def _cause(evidence: Evidence, status: str, code: int, command: Command, reading
     return sure or vague or _by_status(status) or _by_code(code, command) or Cause.UNDECIDED
 
 
-def _of_text(read: tuple[str, Cause | None], status: str, command: Command, *, temporary: bool) -> Cause | None:
+def _of_text(
+    read: tuple[str, Cause | None], status: str, command: Command, *, temporary: bool
+) -> Cause | None:
     """What a text says, in the light of when it was said."""
     normal, cause = read
     if cause is None:
@@ -189,7 +204,7 @@ def _is_temporary(status: str, code: int) -> bool:
 
 
 def _may_be_filter(text: str, status: str, command: Command) -> bool:
-    """"No such user", said so late or so vaguely that a filter may be meant."""
+    """ "No such user", said so late or so vaguely that a filter may be meant."""
     return command is not Command.RCPT and status[2:] not in _ADDRESS_STATUSES and words.is_ambiguous(text)
 
 
@@ -206,4 +221,3 @@ def _by_code(code: int, command: Command) -> Cause | None:
     if 400 <= code < 500:
         return _CODES.get(code, Cause.EXPIRED)
     return _CODES.get(code)
-

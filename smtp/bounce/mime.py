@@ -94,9 +94,14 @@ def _split(content: bytes) -> tuple[list[tuple[str, str]], bytes]:
         end = content.find(b"\n", at)
         end = len(content) if end < 0 else end
         line = content[at:end]
-        if line[:1] in (b" ", b"\t") and line.strip() and found:
-            found[-1][1].append(line)
-        elif found and found[-1][1][-1].rstrip().endswith(b";") and _UNFOLDED.match(line):
+        if (
+            line[:1] in (b" ", b"\t")
+            and line.strip()
+            and found
+            or found
+            and found[-1][1][-1].rstrip().endswith(b";")
+            and _UNFOLDED.match(line)
+        ):
             found[-1][1].append(line)
         elif (match := _FIELD.match(line)) is not None and len(found) < _FIELDS:
             found.append((match[1].decode("ascii").lower(), [line[match.end() :]]))

@@ -1,8 +1,9 @@
 """The part of a bounce that people read: which recipients it names, and what it says about each.
 
 Owns where the text ends and the returned message begins, and the cutting of the text into one block per
-recipient. Knows no mail system by name: an address at the start of a line, or after words like "delivered to",
-begins a block. Refuses codes and causes. Never fails; linear but for the number of recipients, which is bounded.
+recipient. Knows no mail system by name: an address at the start of a line, or after words like "delivered
+to", begins a block. Refuses codes and causes. Never fails; linear but for the number of recipients, which
+is bounded.
 """
 
 import re
@@ -21,29 +22,42 @@ _MAILBOX = r"([^\s<>\"'(),;:\[\]|{}]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,252})"
 _ANY = re.compile(_MAILBOX)
 _AT_START = re.compile(rf"[ \t>*・●○■-]{{0,20}}<?(?:mailto:|rfc822;)?{_MAILBOX}(?=[>:\s(\[.,;<.]|$)")
 _LABELLED = re.compile(
-    r"(?:\bto|recipients?|addressee|address(?:es)?|user|mailbox|rcpt to|for|宛先|宛|メールアドレス|送信先|full|size|unknown)"
+    r"(?:\bto|recipients?|addressee|address(?:es)?|user|mailbox|rcpt to|for|宛先|宛|メールアドレス|送信先"
+    r"|full|size|unknown)"
     rf"[ \t:：=<\"'「\[(-]{{1,12}}{_MAILBOX}",
     re.IGNORECASE,
 )
 _RETURNED = re.compile(
-    r"^[ \t]{0,4}[-=_*>~#+ ]{0,80}(?:below this line is a copy|this is a copy of|(?:the |your )?original message(?: (?:follows|headers?|is)| *[-:=]| *$)"
-    r"|the headers? of the original|message headers? follow|message header|(?:unsent|returned|undelivered|bounced|undeliverable) message"
-    r"|enclosed is a copy|message text follows|(?:a )?copy of (?:the|your) (?:original )?message|received headers?|headers? of (?:the|your) |your message (?:reads|follows|was:)"
-    r"|start of returned|the following is a copy|en-t[êe]tes de message|original-?nachricht|[-=]{2,} ?(?:元|オリジナル|原|original message)|nachrichtenkopf)"
+    r"^[ \t]{0,4}[-=_*>~#+ ]{0,80}(?:below this line is a copy|this is a copy of|(?:the "
+    r"|your )?original message(?: (?:follows|headers?|is)| *[-:=]| *$)"
+    r"|the headers? of the original|message headers? follow|message header|(?:unsent|returned|undelivered"
+    r"|bounced|undeliverable) message"
+    r"|enclosed is a copy|message text follows|(?:a )?copy of (?:the|your) (?:original )?message"
+    r"|received headers?|headers? of (?:the|your) |your message (?:reads|follows|was:)"
+    r"|start of returned|the following is a copy|en-t[êe]tes de message|original-?nachricht"
+    r"|[-=]{2,} ?(?:元|オリジナル|原|original message)|nachrichtenkopf)"
     r"|^(?:received|return-path|dkim-signature|x-originating-ip): ",
     re.IGNORECASE | re.MULTILINE,
 )
 _DELAYED = re.compile(
-    r"warning message only|do not need to re-?send|will be retried|will (?:continue|keep) (?:trying|to try)|has been delayed|is delayed|still trying"
-    r"|temporary failure report|this is a warning|delivery to the following recipients? has been delayed|不要です.{0,20}再送|再送を試み|配送が遅れ",
+    r"warning message only|do not need to re-?send|will be retried|will (?:continue|keep) (?:trying"
+    r"|to try)|has been delayed|is delayed|still trying"
+    r"|temporary failure report|this is a warning|delivery to the following recipients? has been delayed"
+    r"|不要です.{0,20}再送|再送を試み|配送が遅れ",
     re.IGNORECASE,
 )
-_GIVEN_UP = re.compile(r"giv(?:en|ing) up|failed permanently|permanent (?:error|failure)|will be deleted from queue", re.IGNORECASE)
+_GIVEN_UP = re.compile(
+    r"giv(?:en|ing) up|failed permanently|permanent (?:error|failure)|will be deleted from queue",
+    re.IGNORECASE,
+)
 
 
 def is_returned(part: Part) -> bool:
     """The part is the mail that came back, whole or its header."""
-    if part.kind.startswith(("message/rfc822", "text/rfc822", "message/global")) and "status" not in part.kind:
+    if (
+        part.kind.startswith(("message/rfc822", "text/rfc822", "message/global"))
+        and "status" not in part.kind
+    ):
         return True
     if mime.first(part.headers, "content-disposition").lower().startswith("attachment"):
         return True
@@ -138,9 +152,10 @@ def _blocks(names: list[str], text: str) -> list[str]:
     lines: list[list[str]] = [[] for _ in names]
     current = -1
     for line in text.split("\n"):
-        mentioned = next((places[name.lower()] for name in _ANY.findall(line) if name.lower() in places), None)
+        mentioned = next(
+            (places[name.lower()] for name in _ANY.findall(line) if name.lower() in places), None
+        )
         current = current if mentioned is None else mentioned
         if current >= 0 and len(lines[current]) < _BLOCK_LINES:
             lines[current].append(line)
     return ["\n".join(block)[:_BLOCK_LETTERS] for block in lines]
-

@@ -39,7 +39,9 @@ def _groups(text: str) -> Iterator[Evidence]:
     for block in _BLANK.split(text[:_LETTERS].replace("\r", "")):
         if not _FIELD_LINE.match(block.lstrip("\n")):
             continue
-        fields = mime.fields(re.sub(r"^[ \t]{1,8}(?=[A-Za-z-]{3,30}-[A-Za-z]{2,20}:)", "", block.lstrip("\n")).encode())
+        fields = mime.fields(
+            re.sub(r"^[ \t]{1,8}(?=[A-Za-z-]{3,30}-[A-Za-z]{2,20}:)", "", block.lstrip("\n")).encode()
+        )
         for group in _split(fields):
             evidence = _evidence(group)
             if evidence is not None:
@@ -61,7 +63,9 @@ def _evidence(group: Headers) -> Evidence | None:
     names = [mailbox(value) for name in _NAMES if (value := mime.first(group, name))]
     if not names:
         return None
-    recipient = next((name for name in names if "@" in name and not name.startswith(("|", '"', "/"))), names[0])
+    recipient = next(
+        (name for name in names if "@" in name and not name.startswith(("|", '"', "/"))), names[0]
+    )
     status = mime.first(group, "status")
     category = mime.first(group, "x-powermta-bouncecategory").replace("-", " ")
     diagnostics = [value for name, value in group if name == "diagnostic-code"]
@@ -91,7 +95,8 @@ def mailbox(value: str) -> str:
 
 
 def complaints(mail: Mail) -> list[str] | None:
-    """Of a feedback report (RFC 5965) the recipients it names, maybe none; None where it is no such report."""
+    """Of a feedback report (RFC 5965) the recipients it names, maybe none; None where it is no such
+    report."""
     for part in mail.parts:
         if part.kind == "message/feedback-report":
             fields = mime.fields(part.content)

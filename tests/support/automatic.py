@@ -126,9 +126,15 @@ REPLIES: dict[str, bytes] = {
         content_type='multipart/report; report-type=feedback-report; boundary="f"',
     ),
     "success": postfix("250 2.0.0 Ok: queued as 9B2", "taro@example.com", "DATA", action="relayed"),
-    "a person": _from("Taro <taro@example.com>", "Re: school closes", "Delivery failed? 550 5.1.1 user unknown?"),
+    "a person": _from(
+        "Taro <taro@example.com>", "Re: school closes", "Delivery failed? 550 5.1.1 user unknown?"
+    ),
     "a person, in Japanese": _japanese(
-        "Taro <taro@example.com>", "Re: 休校", "メールが届きません。送信できませんと出ます。", "iso2022_jp", "base64"
+        "Taro <taro@example.com>",
+        "Re: 休校",
+        "メールが届きません。送信できませんと出ます。",
+        "iso2022_jp",
+        "base64",
     ),
     "newsletter": _from(
         "shop@example.com", "Delivery problem? Free shipping", "Not delivered? 550 yen!", precedence="bulk"

@@ -1,7 +1,7 @@
 """Bounces of our own making: the forms in which mail systems report, around any reply.
 
-Nothing here is copied from a real message. A test picks a form, a reply and a recipient, and varies line ends,
-encodings and hosts.
+Nothing here is copied from a real message. A test picks a form, a reply and a recipient, and varies line
+ends, encodings and hosts.
 """
 
 import base64
@@ -9,7 +9,9 @@ import quopri
 from collections.abc import Callable
 
 SENDER = "b4uaaaaaaaaabez7fqdrot6bam2x26ke5@bounce.midori.example"
-RETURNED = "Received: from mta.midori.example by mx.example.net; Wed, 8 Apr 2026 06:00:01 +0900\r\nSubject: x\r\n"
+RETURNED = (
+    "Received: from mta.midori.example by mx.example.net; Wed, 8 Apr 2026 06:00:01 +0900\r\nSubject: x\r\n"
+)
 
 
 def mail(*lines: str, **fields: str) -> bytes:
@@ -27,7 +29,9 @@ def mail(*lines: str, **fields: str) -> bytes:
 
 def postfix(reply: str, recipient: str, command: str = "RCPT TO", *, action: str = "failed") -> bytes:
     """Text, status part and returned header, folded as Postfix folds."""
-    status = next((word for word in reply.split() if word[1:2] == "." and word[0] in "245"), f"{reply[0]}.0.0")
+    status = next(
+        (word for word in reply.split() if word[1:2] == "." and word[0] in "245"), f"{reply[0]}.0.0"
+    )
     folded = reply.replace(" ", "\r\n    ", 3) if len(reply) > 60 else reply
     return mail(
         "This is a MIME-encapsulated message.",
@@ -61,7 +65,9 @@ def postfix(reply: str, recipient: str, command: str = "RCPT TO", *, action: str
 
 def qmail(reply: str, recipient: str, command: str = "RCPT TO") -> bytes:
     """QSBMF."""
-    stage = {"RCPT TO": "does not like recipient.", "end of DATA": "failed after I sent the message."}[command]
+    stage = {"RCPT TO": "does not like recipient.", "end of DATA": "failed after I sent the message."}[
+        command
+    ]
     return mail(
         "Hi. This is the qmail-send program at mx.example.net.",
         "I'm afraid I wasn't able to deliver your message to the following addresses.",
@@ -123,10 +129,21 @@ def sendmail(reply: str, recipient: str, command: str = "RCPT TO") -> bytes:
 
 def japanese_gateway(reply: str, recipient: str, command: str = "RCPT TO") -> bytes:
     """A filter that Japanese offices put in front: its own words, then the server's, in ISO-2022-JP."""
-    text = (
-        "このメールは自動的に送信しています。\r\n下記の理由によりこのメールは送信できませんでした。\r\n"
-        f"以下のメールアドレスへの送信に失敗しました。\r\n\r\n{recipient}\r\n\r\n-------server message\r\n{reply}\r\n"
-        f"-------SMTP command\r\n{command.removeprefix('end of ')}\r\n-------original message\r\n{RETURNED}"
+    text = "\r\n".join(
+        [
+            "このメールは自動的に送信しています。",
+            "下記の理由によりこのメールは送信できませんでした。",
+            "以下のメールアドレスへの送信に失敗しました。",
+            "",
+            recipient,
+            "",
+            "-------server message",
+            reply,
+            "-------SMTP command",
+            command.removeprefix("end of "),
+            "-------original message",
+            RETURNED,
+        ]
     )
     head = mail(content_type='text/plain; charset="ISO-2022-JP"', subject="failure notice")
     return head + text.encode("iso2022_jp")

@@ -1,7 +1,9 @@
-"""Real bounces of many systems as one regression set: the two bars, and that no automatic reply passes for a bounce.
+"""Real bounces of many systems as one regression set: the two bars, and that no automatic reply passes
+for a bounce.
 
-The samples lie in `tests/corpus`; a newer set in `shared/corpus` beside the repository is used instead. They are
-split into two halves per kind by a hash of their names, so that a rule which fits single files shows as a gap.
+The samples lie in `tests/corpus`; a newer set in `shared/corpus` beside the repository is used instead.
+They are split into two halves per kind by a hash of their names, so that a rule which fits single files
+shows as a gap.
 """
 
 import csv
@@ -75,7 +77,9 @@ def halves() -> dict[str, list[Row]]:
 
 
 @pytest.mark.parametrize("part", ["all", "one half", "other half"])
-def test_most_recipients_get_the_right_verdict_and_class(part: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_most_recipients_get_the_right_verdict_and_class(
+    part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     chosen = halves()[part]
     verdicts = 100 * sum(row.right_verdict for row in chosen) / len(chosen)
     classes = 100 * sum(row.right_class for row in chosen) / len(chosen)

@@ -6,7 +6,8 @@ import pytest
 
 from smtp import bounce
 from smtp.bounce import Cause, Class
-from tests.support.automatic import DELAYS, REPLIES as AUTOMATIC
+from tests.support.automatic import DELAYS
+from tests.support.automatic import REPLIES as AUTOMATIC
 from tests.support.bounces import FORMS, encoded, mail, postfix, with_bare_lf
 from tests.support.replies import REPLIES
 
@@ -14,7 +15,9 @@ RECIPIENTS = ("taro.yamada@receiver.example", "a..b@docomo.ne.jp", "X+school@sub
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-@pytest.mark.parametrize(("reply", "command", "class_", "permanent"), REPLIES, ids=[row[0][:40] for row in REPLIES])
+@pytest.mark.parametrize(
+    ("reply", "command", "class_", "permanent"), REPLIES, ids=[row[0][:40] for row in REPLIES]
+)
 def test_a_reply_means_the_same_in_every_form(
     form: Callable[..., bytes], reply: str, command: str, class_: str | None, permanent: bool
 ) -> None:
@@ -30,7 +33,8 @@ def test_a_reply_means_the_same_in_every_form(
 
 
 @pytest.mark.parametrize(("charset", "transfer"), [
-    ("utf-8", "base64"), ("iso2022_jp", "base64"), ("iso2022_jp", "quoted-printable"), ("cp932", "quoted-printable"),
+    ("utf-8", "base64"), ("iso2022_jp", "base64"), ("iso2022_jp", "quoted-printable"), ("cp932",
+    "quoted-printable"),
     ("euc_jp", "base64"),
 ])  # fmt: skip
 @pytest.mark.parametrize(
@@ -48,7 +52,9 @@ def test_a_reply_means_the_same_in_every_form(
     ],
 )
 def test_prose_in_japanese_without_any_code(sentence: str, cause: Cause, charset: str, transfer: str) -> None:
-    body, content_type = encoded(f"次のあて先へ送信できませんでした。\n\nhanako@receiver.example\n{sentence}\n", charset, transfer)
+    body, content_type = encoded(
+        f"次のあて先へ送信できませんでした。\n\nhanako@receiver.example\n{sentence}\n", charset, transfer
+    )
     (found,) = bounce.read(
         mail(body, content_type=content_type, content_transfer_encoding=transfer, subject="Mail System Error")
     )
@@ -56,7 +62,9 @@ def test_prose_in_japanese_without_any_code(sentence: str, cause: Cause, charset
 
 
 def test_eight_bits_that_call_themselves_iso_2022_jp_are_read_as_what_they_are() -> None:
-    octets = mail(content_type="text/plain; charset=iso-2022-jp") + "<hanako@x.example>: 容量オーバー".encode("euc_jp")
+    octets = mail(content_type="text/plain; charset=iso-2022-jp") + "<hanako@x.example>: 容量オーバー".encode(
+        "euc_jp"
+    )
     assert [found.cause for found in bounce.read(octets)] == [Cause.MAILBOX_FULL]
 
 
@@ -81,7 +89,9 @@ def test_several_recipients_keep_their_own_causes_in_any_order() -> None:
 
 
 def test_what_the_returned_mail_says_does_not_count() -> None:
-    octets = postfix("452 4.2.2 mailbox full", "a@x.example").replace(b"Subject: x", b"Subject: 550 5.1.1 user unknown")
+    octets = postfix("452 4.2.2 mailbox full", "a@x.example").replace(
+        b"Subject: x", b"Subject: 550 5.1.1 user unknown"
+    )
     assert [found.class_ for found in bounce.read(octets)] == [Class.FULL]
 
 
@@ -95,7 +105,9 @@ def test_a_delivery_status_in_utf_8() -> None:
 @pytest.mark.parametrize("name", AUTOMATIC)
 def test_no_automatic_mail_is_taken_for_a_bounce(name: str) -> None:
     for octets in (AUTOMATIC[name], with_bare_lf(AUTOMATIC[name])):
-        assert [found for found in bounce.read(octets) if found.class_ is not Class.NONE or found.is_final] == []
+        assert [
+            found for found in bounce.read(octets) if found.class_ is not Class.NONE or found.is_final
+        ] == []
 
 
 @pytest.mark.parametrize("name", DELAYS)
