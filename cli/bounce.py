@@ -1,7 +1,8 @@
 """`karamail bounce`: what a bounce says, for support and for tests.
 
-Owns the command and its JSON lines. Needs no configuration and no database. Refuses to change anything. A file that
-cannot be read is named on standard error; the others are still explained, and the exit code is 1.
+Owns the command and its JSON lines. Needs no configuration and no database. Refuses to change anything. A
+file that cannot be read is named on standard error; the others are still explained, and the exit code is
+1.
 """
 
 import json
@@ -24,9 +25,10 @@ def bounce() -> None:
 def explain(files: tuple[str, ...]) -> None:
     """Print one JSON line per FILE and recipient; - reads standard input.
 
-    recipient counts from 0 within a file, address is whom it names. class is gone, full, refused, trouble or none
-    (an automatic reply, a complaint, a success notice). permanent: the address takes no mail any more. final: this
-    mail will not arrive; false for delays. A file that tells of no delivery at all has no line.
+    recipient counts from 0 within a file, address is whom it names. class is gone, full, refused, trouble
+    or none (an automatic reply, a complaint, a success notice). permanent: the address takes no mail any
+    more. final: this mail will not arrive; false for delays. A file that tells of no delivery at all has
+    no line.
     """
     failed = False
     for name in files:
@@ -47,7 +49,7 @@ def explain(files: tuple[str, ...]) -> None:
 
 def _octets(name: str) -> bytes:
     if name == "-":
-        return click.get_binary_stream("stdin").read(READ_OCTETS)
+        return sys.stdin.buffer.read(READ_OCTETS)
     with Path(name).open("rb") as file:
         return file.read(READ_OCTETS)
 
