@@ -24,6 +24,7 @@ from smtp.bounce.judge import judge_all
 from smtp.bounce.mime import Mail
 
 _NESTED = 2
+_NAME_LETTERS = 320
 
 
 def read(octets: bytes) -> list[Finding]:
@@ -72,7 +73,7 @@ def _inner(mail: Mail, depth: int) -> list[Finding]:
 def _findings(evidence: list[Evidence]) -> list[Finding]:
     return [
         Finding(
-            recipient=each.recipient,
+            recipient=_printable(each.recipient),
             status=judged.status,
             reply_code=judged.reply_code,
             cause=judged.cause,
@@ -83,8 +84,12 @@ def _findings(evidence: list[Evidence]) -> list[Finding]:
     ]
 
 
+def _printable(name: str) -> str:
+    return "".join(letter for letter in name[:_NAME_LETTERS] if letter.isprintable())
+
+
 def _plain(cause: Cause, name: str) -> Finding:
-    return Finding(name, "", 0, cause, is_final=False, is_permanent=False)
+    return Finding(_printable(name), "", 0, cause, is_final=False, is_permanent=False)
 
 
 __all__ = ["Cause", "Class", "Finding", "read"]

@@ -85,6 +85,6 @@ def is_bounce(mail: Mail, text: str) -> bool:
     null_path = mail.first("return-path").strip() in ("<>", "<MAILER-DAEMON>")
     if not (from_machine or null_path):
         return False
-    if _FAILURE_TEXT.search(text[:16000]) is None:
-        return False
-    return from_machine or _FAILURE_SUBJECT.search(subject) is not None
+    says_so = _FAILURE_SUBJECT.search(subject) is not None
+    tells_it = _FAILURE_TEXT.search(text[:16000]) is not None
+    return from_machine and (says_so or tells_it) or says_so and tells_it

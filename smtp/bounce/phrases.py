@@ -122,7 +122,7 @@ TABLE: tuple[tuple[Cause, str], ...] = (
     (Cause.BLOCKED, r"""
         block ?-?list|black ?-?list|deny ?list|invalid ip\b|\bdn[sw]?bl\b|\brbl\b|spamhaus|spamcop|sorbs
         |abuseat|barracuda|cloudmark|proofpoint|senderbase|mail-abuse|\bcbl\b|\bpbl\b|\bxbl\b|\bsbl\b
-        |\(bl\)|\blisted (?:in|at|on|by)|(?:is|was|been|are|temporarily|were) (?:\w+ )?blocked
+        |\(bl\)|(?<!not )\blisted (?:in|at|on|by)|(?:is|was|been|are|temporarily|were) (?:\w+ )?blocked
         |blocked (?:using|by|for|ip)|block(?:ed)? ip|client host|connecting (?:ip|host)
         |(?:your |the |remote |client )(?:ip|host|server|network|mail server|isp)\b.{0,60}(?:reject|block|denied|refus|not allowed|not permitted|banned|prohibit|reputation|forbidden|blacklist|list|not accept)
         |ip(?: address)?[ =:].{0,40}(?:block|reject|banned|denied|refused|problem)
@@ -179,7 +179,7 @@ TABLE: tuple[tuple[Cause, str], ...] = (
         polic(?:y|ies)|violat|greylist|graylist
         """),
     (Cause.USER_UNKNOWN, r"""
-        check (?:if|that|whether) (?:the )?(?:e-?mail )?address|recipient address rejected
+        no valid recipients?|check (?:if|that|whether) (?:the )?(?:e-?mail )?address|recipient address rejected
         |(?:recipients?|address(?:es)?) (?:was |were |is |has been )?(?:rejected|refused)
         |rejected (?:address|recipient|your message to)
         """),

@@ -91,7 +91,7 @@ def mailbox(value: str) -> str:
         text = angle[1]
     if text.startswith("@") and ":" in text:
         text = text.partition(":")[2]
-    return "".join(letter for letter in text if letter.isprintable())[:320]
+    return text
 
 
 def complaints(mail: Mail) -> list[str] | None:

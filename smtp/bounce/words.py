@@ -26,6 +26,8 @@ _SPEAKER = re.compile(
 _FRAME = re.compile(
     r"it was rejected by the recipient (?:domain|server)|did not reach some or all"
     r"|remote smtp server has rejected address|recipient address:"
+    r"|did not reach the following"
+    r"|the reasons given by the server are included to help you determine why.{0,30} rejected"
     r"|following header fields|再送信してください|再度(?:ご)?送信|if the problem (?:continues"
     r"|persists).{0,80}|contact your (?:help desk|it department|internet service).{0,40}"
     r"|was rejected by a remote mail server|see dsn code \S{3,12}|this is an automatically generated"
@@ -38,7 +40,7 @@ _SPACES = re.compile(r"\s+")
 
 # What docomo, au and Yahoo! JAPAN also say of a person whose filter refuses.
 _AMBIGUOUS = re.compile(
-    r"(?<!local: )user unknown|(?<!local: )unknown user|user doesn't have an?|recipient not found"
+    r"(?<!local: )(?:user unknown|unknown user)(?! ?:)|user doesn't have an?|recipient not found"
     r"|address(?:es)? (?:was |were )?rejected|recipients? (?:was |were )?rejected"
 )
 

@@ -9,6 +9,7 @@ from smtp.bounce import Cause, Class
 from tests.support.automatic import DELAYS
 from tests.support.automatic import REPLIES as AUTOMATIC
 from tests.support.bounces import FORMS, encoded, mail, postfix, with_bare_lf
+from tests.support.prose import PROSE
 from tests.support.replies import REPLIES
 
 RECIPIENTS = ("taro.yamada@receiver.example", "a..b@docomo.ne.jp", "X+school@sub.domain.example.jp")
@@ -59,6 +60,18 @@ def test_prose_in_japanese_without_any_code(sentence: str, cause: Cause, charset
         mail(body, content_type=content_type, content_transfer_encoding=transfer, subject="Mail System Error")
     )
     assert (found.recipient, found.cause) == ("hanako@receiver.example", cause)
+
+
+@pytest.mark.parametrize(("class_", "permanent", "sender", "subject", "text"), PROSE)
+def test_systems_that_report_in_prose(
+    class_: str, permanent: bool, sender: str, subject: str, text: str
+) -> None:
+    (found,) = bounce.read(mail(text, **{"from": sender, "subject": subject}))
+    assert (found.recipient, found.class_) == (
+        "taro@receiver.example" if "taro@" in text else found.recipient,
+        class_,
+    )
+    assert found.is_permanent is permanent
 
 
 def test_eight_bits_that_call_themselves_iso_2022_jp_are_read_as_what_they_are() -> None:
