@@ -180,9 +180,12 @@ def postmaster_refused(error: BaseException) -> None:
     _line("postmaster.refused", error=type(error).__name__)
 
 
-def bounce_received(delivery_id: int, failed: bool) -> None:
-    """Mail to one of our return paths; `failed` when it is a DSN that reports a permanent failure."""
-    _line("bounce.received", delivery=delivery_id, failed=failed)
+def bounce_received(delivery_id: int, class_: str, cause: str, news: str) -> None:
+    """Mail to one of our return paths, in the closed words of `smtp.bounce` and of `appliance.delivery.News`.
+
+    `class_` is `none` where it is no bounce.
+    """
+    _line("bounce.received", delivery=delivery_id, **{"class": class_}, cause=cause, news=news)
 
 
 # --- registration

@@ -115,7 +115,7 @@ class Renderer:
 
     def message(self, claimed: Claimed, address: Address) -> Message:
         """The signed message of one delivery. `prepare` has seen the claim before."""
-        local = return_path.mint(self._return_key, claimed.id).encode()
+        local = return_path.mint(self._return_key, claimed.id, claimed.created_at).encode()
         # The Message-ID is stable over retries, so that a receiver can tell a double.
         individual = [
             (b"Message-ID", b"<%s@%s>" % (local, self._domain.encode())),

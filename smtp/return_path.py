@@ -1,37 +1,52 @@
 """Signed return paths: who a bounce is about, without a table and without being forgeable.
 
 Owns the local part under which everything we send leaves: `b`, then 32 characters of base32 that hold a key
-mark (1 octet), the delivery's id (8 octets) and a MAC (11 octets, 88 bits, HMAC-SHA256). Refuses to know
-domains and why a mail bounced. Fails with `ReturnPathForged`, which says nothing about what was wrong.
+mark (1 octet), the day (2), the delivery's id (7) and a MAC (10 octets, 80 bits, HMAC-SHA256). The day is
+the one on which the delivery was made, so that a retry leaves under the same path (greylisting), and it
+ends the path's life without a look into the database. Refuses to know domains and why a mail bounced.
+Fails with `ReturnPathForged` or `ReturnPathExpired`; a peer hears the same for both.
 """
 
 import functools
 import hashlib
 import hmac
 from base64 import b32decode, b32encode
+from datetime import UTC, datetime, timedelta
 
 from appliance.errors import KaramailError
 
 _LETTER = "b"
-_ID_OCTETS = 8
-_MAC_OCTETS = 11
+_DAY_OCTETS = 2  # until the year 2149
+_ID_OCTETS = 7
+_MAC_OCTETS = 10
 _TEXT_LENGTH = 32  # 20 octets fill it to the last bit, so that one token has one spelling
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ReturnPathForged(KaramailError):
     """Not a return path that this installation wrote."""
 
 
-def mint(key: bytes, delivery_id: int) -> str:
+class ReturnPathExpired(KaramailError):
+    """A return path of ours, of a mail so old that nobody bounces it any more."""
+
+
+def mint(key: bytes, delivery_id: int, created_at: datetime) -> str:
     """The local part of a delivery's return path: 33 characters, lower case.
 
-    `key` is the zone's secret `return-path.key`; `delivery_id` fits into 63 bits.
+    `key` is the zone's secret `return-path.key`; `delivery_id` fits into 56 bits.
     """
-    return _LETTER + b32encode(_sealed(key, delivery_id.to_bytes(_ID_OCTETS))).decode("ascii").lower()
+    day = (created_at - _EPOCH).days.to_bytes(_DAY_OCTETS)
+    sealed = _sealed(key, day + delivery_id.to_bytes(_ID_OCTETS))
+    return _LETTER + b32encode(sealed).decode("ascii").lower()
 
 
-def read(key: bytes, local_part: str) -> int:
-    """The delivery id of a return path, in whatever case it comes back. Raises `ReturnPathForged`."""
+def read(key: bytes, local_part: str, *, now: datetime, life_days: int) -> int:
+    """The delivery id of a return path, in whatever case it comes back.
+
+    Raises `ReturnPathForged`, and `ReturnPathExpired` more than `life_days` after the day it was made
+    for. The MAC is compared first and in constant time, so that the age of a forgery tells nothing.
+    """
     text = local_part.lower()
     if not is_shaped(text):
         raise ReturnPathForged
@@ -39,10 +54,13 @@ def read(key: bytes, local_part: str) -> int:
         octets = b32decode(text[1:].upper().encode("ascii"))
     except ValueError:  # binascii.Error, and non-ASCII text
         raise ReturnPathForged from None
-    identity = octets[1 : 1 + _ID_OCTETS]
+    identity = octets[1 : 1 + _DAY_OCTETS + _ID_OCTETS]
     if not hmac.compare_digest(octets, _sealed(key, identity)):
         raise ReturnPathForged
-    return int.from_bytes(identity)
+    made_at = _EPOCH + timedelta(days=int.from_bytes(identity[:_DAY_OCTETS]))
+    if now - made_at > timedelta(days=life_days + 1):  # a whole day more: it was made some time on that day
+        raise ReturnPathExpired
+    return int.from_bytes(identity[_DAY_OCTETS:])
 
 
 def is_shaped(local_part: str) -> bool:

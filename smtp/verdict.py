@@ -39,8 +39,8 @@ class Loss(StrEnum):
     CANCELLED = "cancelled"  # we stop; also a fault of our own
 
 
-_UNKNOWN_OR_FILTERED = frozenset({Carrier.DOCOMO, Carrier.AU})
-_SAY_USER_AT_THE_DOT = _UNKNOWN_OR_FILTERED | {Carrier.SOFTBANK}  # their 550 there is not about the content
+SAME_WORDS_FOR_FILTERS = frozenset({Carrier.DOCOMO, Carrier.AU})
+_SAY_USER_AT_THE_DOT = SAME_WORDS_FOR_FILTERS | {Carrier.SOFTBANK}  # their 550 there is not about the content
 
 # Enhanced codes without their class (RFC 3463, the IANA registry; the long ones by Microsoft and Google).
 _BY_SUBJECT = {
@@ -164,7 +164,7 @@ def _reason(stage: Stage, reply: Reply, carrier: Carrier) -> Reason:
     if reason is Reason.UNKNOWN_USER:
         if not reply.is_permanent:
             return Reason.TROUBLE  # 450 4.1.1, 450 4.2.1: greylisting and busy mailboxes, nobody is gone
-        if carrier in _UNKNOWN_OR_FILTERED:
+        if carrier in SAME_WORDS_FOR_FILTERS:
             return Reason.UNKNOWN_OR_FILTERED
     return reason
 

@@ -133,6 +133,9 @@ class Mail(Section):
     hostname: HostName = Field(description="Our name in the SMTP banner and in EHLO; its PTR must match.")
     registration_domain: HostName = Field(description="Empty mails go to <security code>@this domain.")
     bounce_domain: HostName = Field(description="Return paths of everything we send lie under it.")
+    return_path_days: int = Field(
+        45, ge=7, le=365, description="So long after a mail was made its bounces are taken."
+    )
     from_address: Mailbox = Field(description="The From address of all mail; its domain is signed.")
     dkim_ed25519: bool = Field(True, description="Sign a second time, with Ed25519 (RFC 8463).")
     listen: list[Endpoint] = Field(["0.0.0.0:25"], description="Where empty mails arrive.")

@@ -9,11 +9,13 @@ Owns claims with leases, results, retry, expiry and the counts. Semantics, state
   replayed at its next start. What lay between the body's first byte and the receiver's reply at that
   moment is sent again and marked `uncertain`: at least once, and here are the uncertain ones.
 - A lease that runs out returns its deliveries, marked uncertain, to whoever claims next.
+- A bounce that overtakes the commit of its 250 waits for it; one that comes later ends the delivery at once.
 - Nothing waits for ever: `expires_at` ends every delivery, as `expired` and counted.
 
 Refuses to know SMTP: an `Outcome` is all it hears. Fails with `DatabaseUnavailable`; then nothing changed.
 """
 
+from appliance.delivery.bounce import Bounce, News, bounced
 from appliance.delivery.claim import (
     Claimed,
     claim,
@@ -28,13 +30,15 @@ from appliance.delivery.claim import (
 from appliance.delivery.journal import Journal, Replay
 from appliance.delivery.outcome import Kind, Outcome, Reason
 from appliance.delivery.presence import leave, report, serving
-from appliance.delivery.settle import Result, bounced, expire, finish_broadcasts, halted, settle
+from appliance.delivery.settle import Result, expire, finish_broadcasts, halted, settle
 from appliance.delivery.status import Progress, progress
 
 __all__ = [
+    "Bounce",
     "Claimed",
     "Journal",
     "Kind",
+    "News",
     "Outcome",
     "Progress",
     "Reason",

@@ -22,6 +22,9 @@ class Reason(StrEnum):
     NONE = ""
     UNKNOWN_USER = "unknown_user"
     UNKNOWN_OR_FILTERED = "unknown_or_filtered"  # docomo and au say the same for both
+    UNKNOWN_DOMAIN = "unknown_domain"
+    MOVED = "moved"
+    SUSPENDED = "suspended"
     MAILBOX_FULL = "mailbox_full"
     REFUSED = "refused"
     TOO_FAST = "too_fast"

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from peewee import SQL, fn
 
 from appliance import db
-from appliance.delivery import retry
+from appliance.delivery import bounce, retry
 from appliance.delivery.outcome import Kind, Outcome
 from appliance.models import Attempt, Broadcast, Delivery
 from appliance.models.fields import micros
@@ -51,15 +51,20 @@ def settle(results: Sequence[Result]) -> Settled:
     counts = dict.fromkeys(Kind, 0)
     with db.transaction():
         troubles: list[Result] = []
+        accepted: dict[int, int] = {}
         for group in groups.values():
             changes = _changes(group[0])
             for start in range(0, len(group), _CHUNK):
                 done = _apply(group[start : start + _CHUNK], changes)
                 counts[group[0].outcome.kind] += len(done)
-                if group[0].outcome.kind is not Kind.ACCEPTED:
+                if group[0].outcome.kind is Kind.ACCEPTED:
+                    accepted |= {one.delivery_id: one.attempts for one in done}
+                else:
                     troubles += done
         if troubles:
             Attempt.insert_many([_attempt(result) for result in troubles]).execute()
+        if accepted:
+            bounce.meet(accepted, max(result.at for result in results))
     lost = len(results) - sum(counts.values())
     return Settled(counts[Kind.ACCEPTED], counts[Kind.DEFERRED], counts[Kind.FAILED], lost)
 
@@ -127,17 +132,6 @@ def _attempt(result: Result) -> dict[str, Any]:
         "reason": outcome.reason,
         "uncertain": outcome.uncertain,
     }
-
-
-def bounced(delivery_id: int, *, now: datetime, code: int = 0, enhanced: str = "") -> bool:
-    """A receiver that had accepted says later that it could not deliver. True when that was news."""
-    with db.transaction():
-        changed = (
-            Delivery.update(state=DeliveryState.BOUNCED, code=code, enhanced=enhanced, settled_at=now)
-            .where(Delivery.id == delivery_id, Delivery.state.in_(sources(DeliveryState.BOUNCED)))
-            .execute()
-        )
-    return bool(changed)
 
 
 def expire(now: datetime) -> int:

@@ -93,3 +93,14 @@ class Pace(Table):
     letters = IntegerField()
     span_ms = BigIntegerField()
     at = MomentField()
+
+
+class NotedBounce(Table):
+    """A bounce that came before the commit of its delivery's 250."""
+
+    delivery_id = BigIntegerField(primary_key=True)
+    attempts = IntegerField()
+    code = IntegerField()
+    enhanced = TextField()
+    reason = TextField()
+    noted_at = MomentField()

@@ -3,7 +3,7 @@
 Owns the way from the socket to the commit: `listener` (sockets, drain), `certificate`, `gate` (who may come
 in, how much a session may cost), `proxy` (the balancer's header), `session` and `command` (the protocol),
 `transaction` (MAIL and RCPT), `recipients` (routing), `body` (DATA), `guards` (RFC 3834), `authenticity`
-(SPF, DKIM, DMARC, on `checks` and `lookup`), `dsn`, `intake` and `batcher` (the commit), `postmaster`,
+(SPF, DKIM, DMARC, on `checks` and `lookup`), `intake` and `batcher` (the commit), `postmaster`,
 `replies`.
 Refuses to know what a registration is. Promise: 250 only after the commit, 451 in any doubt.
 Fails at start with `PortBusy`, `ConfigInvalid` and `SecretMissing`; later only towards one peer at a time.
@@ -18,7 +18,7 @@ from appliance import clock, delivery, log, registration
 from appliance.config import Config
 from appliance.keys import Keyring
 from appliance.registration import Request
-from smtp.inbound import dsn
+from smtp import bounce
 from smtp.inbound.authenticity import Judge
 from smtp.inbound.batcher import Batcher, Commit
 from smtp.inbound.certificate import Certificate
@@ -29,6 +29,9 @@ from smtp.inbound.recipients import Recipients
 from smtp.inbound.session import Door
 
 RETURN_PATH_KEY = "return-path.key"
+_DAEMONS = frozenset(
+    {"mailer-daemon", "postmaster"}
+)  # some Japanese gateways bounce under these, against RFC 5321
 
 
 async def start(
@@ -81,14 +84,25 @@ def _commit(config: Config, keyring: Keyring, requests: Sequence[Request]) -> Se
 
 
 def note_bounce(mail: InboundMail, delivery_id: int) -> None:
-    """Records a permanent failure that a DSN reports; of anything else only that it came.
+    """Records what a bounce tells: the signed return path says about whom, the report why.
 
-    A DSN has no sender. What a guardian, or his vacation program, writes to a return path is no bounce.
+    Bounces have no sender, or a mailer daemon for one. What a guardian, or his vacation program, writes
+    to a return path is no bounce. Only a failure that is final for this mail changes the delivery; a
+    delay is counted in the log.
     """
-    failure = dsn.read(mail.body.beginning) if mail.sender is None else None
-    if failure is not None:
-        delivery.bounced(delivery_id, now=clock.now(), code=failure.code, enhanced=failure.enhanced)
-    log.bounce_received(delivery_id, failed=failure is not None)
+    if mail.sender is not None and mail.sender.local.lower() not in _DAEMONS:
+        log.bounce_received(delivery_id, "none", "", "none")
+        return
+    findings = bounce.read(mail.body.beginning)
+    found = next((finding for finding in findings if finding.is_final), findings[0] if findings else None)
+    if found is None:
+        log.bounce_received(delivery_id, "none", "", "none")
+        return
+    news = delivery.News.NONE
+    if found.is_final:
+        told = delivery.Bounce(found.reply_code, found.status, found.reason)
+        news = delivery.bounced(delivery_id, told, now=clock.now())
+    log.bounce_received(delivery_id, found.class_, found.cause, news)
 
 
 __all__ = ["Inbound", "InboundMail", "bind", "start"]

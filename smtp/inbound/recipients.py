@@ -8,7 +8,7 @@ that follows is kind. "Where to?" is answered with a `Route`, or with the reply 
 |---|---|
 | code-shaped part at the registration domain | registration |
 | `postmaster`, `abuse` at any domain of ours, `postmaster` alone (RFC 5321 4.5.1) | kept for people |
-| a return path of ours at the bounce domain, MAC valid | bounce |
+| a return path of ours at the bounce domain, MAC valid, not too old | bounce |
 | the From address of our mail | 550 5.7.1, it only sends |
 | anything else at a domain of ours | 550 5.1.1 |
 | any other domain | 550 5.7.1, no relaying |
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from appliance import address
+from appliance import address, clock
 from appliance.address import Address
 from appliance.config.schema import Mail
 from smtp import return_path
@@ -54,6 +54,7 @@ class Recipients:
         self._hostname = mail.hostname
         self._from = address.parse(mail.from_address)
         self._key = return_path_key
+        self._life_days = mail.return_path_days
         self._is_code_shaped = is_code_shaped
         self.domains = frozenset(
             {mail.registration_domain, mail.bounce_domain, mail.hostname, self._from.domain}
@@ -82,6 +83,7 @@ class Recipients:
 
     def _bounce(self, local_part: str) -> Route | Reply:
         try:
-            return Route(Destination.BOUNCE, local_part, return_path.read(self._key, local_part))
-        except return_path.ReturnPathForged:
+            delivery_id = return_path.read(self._key, local_part, now=clock.now(), life_days=self._life_days)
+        except (return_path.ReturnPathForged, return_path.ReturnPathExpired):
             return replies.NO_SUCH_RECIPIENT
+        return Route(Destination.BOUNCE, local_part, delivery_id)

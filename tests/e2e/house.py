@@ -202,7 +202,8 @@ class House:
     def delivery_of(self, mail: Mail) -> int:
         """The delivery that a mail belongs to, read from its Message-ID."""
         key = self.installation.keyring(Zone.MAIL).secret("return-path.key")
-        return return_path.read(key, mail.header("Message-ID").strip("<>").partition("@")[0])
+        local_part = mail.header("Message-ID").strip("<>").partition("@")[0]
+        return return_path.read(key, local_part, now=clock.now(), life_days=45)
 
     def hurry(self) -> None:
         """As an operator would: what is deferred is tried again now."""

@@ -224,16 +224,6 @@ def test_a_stop_before_a_long_outage_still_holds_after_it(
     assert states(written) == {"suppressed": 2}
 
 
-def test_a_late_bounce_is_news_once_and_only_after_a_250(ward: Ward) -> None:
-    ward.broadcast_to(2, sites=("docomo",))
-    accepted, refused = take("w1", "docomo")
-    delivery.settle([result(accepted, ACCEPTED), result(refused, REFUSED)])
-    told = [delivery.bounced(row.id, now=clock.now(), code=550, enhanced="5.1.1") for row in
-            (accepted, accepted, refused)]  # fmt: skip
-    assert told == [True, False, False]
-    assert states() == {"bounced": 1, "failed": 1}
-
-
 def test_progress_counts_by_state_and_by_carrier(ward: Ward) -> None:
     written = ward.broadcast_to(8, sites=("docomo", "other-0123456789ab"))
     unsure = Outcome(Kind.DEFERRED, 0, "", Reason.TIMEOUT, uncertain=True)

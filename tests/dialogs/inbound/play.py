@@ -20,7 +20,8 @@ A script is a text file that reads like a conversation:
     = waiting 1                 so many mails wait for the postmaster
 
 `{code}`, `{other}` and `{third}` are security codes in shape, `{CODE}` the first in capitals;
-`{bounce}` is a return path of ours, `{forged}` one that is not.
+`{bounce}` is a return path of ours, `{forged}` one that is not; `{lasting}` was made 45 days ago,
+`{expired}` 47.
 """
 
 import ast
@@ -32,8 +33,10 @@ import ssl
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
+from appliance import clock
 from appliance.config import Config
 from appliance.errors import BudgetSpent, DatabaseUnavailable
 from appliance.keys import Keyring
@@ -46,6 +49,7 @@ from smtp.inbound.listener import bind
 from tests.support.waiting import eventually
 
 PATIENCE_S = 10.0
+LASTING, EXPIRED = timedelta(days=45), timedelta(days=47)
 
 
 def code(body: str = "sakura2") -> str:
@@ -122,8 +126,10 @@ class Stage:
             .replace("{CODE}", code().upper())
             .replace("{other}", code("asagaya"))
             .replace("{third}", code("tanpp25"))
-            .replace("{bounce}", return_path.mint(key, 4711))
-            .replace("{forged}", return_path.mint(hashlib.sha256(b"not ours").digest(), 4711))
+            .replace("{bounce}", return_path.mint(key, 4711, clock.now()))
+            .replace("{forged}", return_path.mint(hashlib.sha256(b"not ours").digest(), 4711, clock.now()))
+            .replace("{expired}", return_path.mint(key, 4711, clock.now() - EXPIRED))
+            .replace("{lasting}", return_path.mint(key, 4711, clock.now() - LASTING))
         )
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance import security_code
+from appliance import clock, security_code
 from appliance.address import parse_path
 from appliance.config.schema import Mail
 from smtp import return_path
@@ -77,7 +77,7 @@ def test_the_table_of_recipients(recipient: str, wanted: Route | Reply) -> None:
 
 
 def test_a_return_path_leads_to_its_delivery() -> None:
-    address, _ = parse_path(f"<{return_path.mint(KEY, 4711).upper()}@bounce.midori.example>")
+    address, _ = parse_path(f"<{return_path.mint(KEY, 4711, clock.now()).upper()}@bounce.midori.example>")
     assert address is not None
     route = recipients().route(address)
     assert isinstance(route, Route)
