@@ -9,7 +9,7 @@ here owns do not exist (NXDOMAIN). Refuses recursion and updates. A malformed qu
 import asyncio
 import signal
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import dns.exception
@@ -25,7 +25,7 @@ import dns.zonefile
 
 from appliance.keys.signing import SigningKey
 from demo import places as town
-from demo.carriers.brands import BRANDS
+from demo.carriers.brands import BRANDS, Brand
 from demo.places import LOOPBACK, Places
 
 _TTL_S = 60
@@ -34,10 +34,10 @@ _UDP_OCTETS = 1232  # the DNS flag day's limit
 Records = dict[tuple[dns.name.Name, dns.rdatatype.RdataType], dns.rrset.RRset]
 
 
-def master_file(dkim_keys: Sequence[SigningKey]) -> str:
-    """Every record of the town. The public halves of all `dkim_keys` are published."""
+def carriers_zone(brands: Iterable[Brand] = BRANDS) -> str:
+    """The records of carriers."""
     lines = []
-    for brand in BRANDS:
+    for brand in brands:
         for domain in brand.domains:
             lines += [f"{domain}. IN MX {10 + 10 * place} {host}." for place, host in enumerate(brand.mx)]
             lines += [
@@ -46,6 +46,12 @@ def master_file(dkim_keys: Sequence[SigningKey]) -> str:
             ]
         lines += [f"{host}. IN A {brand.ip}" for host in brand.mx]
         lines.append(f"{_reverse(brand.ip)} IN PTR {brand.mx[0]}.")
+    return "\n".join(lines) + "\n"
+
+
+def master_file(dkim_keys: Sequence[SigningKey]) -> str:
+    """Every record of the town. The public halves of all `dkim_keys` are published."""
+    lines = []
     for domain in (town.REGISTRATION_DOMAIN, town.BOUNCE_DOMAIN, town.FROM_DOMAIN):
         lines += [
             f"{domain}. IN MX 10 {town.MAIL_HOST}.",
@@ -58,7 +64,7 @@ def master_file(dkim_keys: Sequence[SigningKey]) -> str:
         f"{_reverse(LOOPBACK)} IN PTR {town.MAIL_HOST}.",
         *(f"{key.name(town.FROM_DOMAIN)}. IN TXT {_strings(key.record())}" for key in dkim_keys),
     ]
-    return "\n".join(lines) + "\n"
+    return carriers_zone() + "\n".join(lines) + "\n"
 
 
 def _reverse(ip: str) -> str:
@@ -72,8 +78,13 @@ def _strings(text: str) -> str:
 
 def read(path: Path) -> Records:
     """The records of a master file."""
+    return records(path.read_text(encoding="ascii"))
+
+
+def records(text: str) -> Records:
+    """The records of a master file's text."""
     sets = dns.zonefile.read_rrsets(
-        path.read_text(encoding="ascii"),
+        text,
         rdclass=None,
         origin=dns.name.root,
         relativize=False,
@@ -114,16 +125,24 @@ def answer(records: Records, wire: bytes, *, longest: int = 65_535) -> bytes | N
 
 
 class _Udp(asyncio.DatagramProtocol):
-    def __init__(self, records: Records) -> None:
-        self._records = records
+    def __init__(self, reply_to: Callable[[bytes, int], bytes | None]) -> None:
+        self._reply_to = reply_to
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
 
     def datagram_received(self, data: bytes, peer: tuple[str, int]) -> None:
-        reply = answer(self._records, data, longest=_UDP_OCTETS if _has_edns(data) else 512)
+        reply = self._reply_to(data, _UDP_OCTETS if _has_edns(data) else 512)
         if reply is not None:
             self._transport.sendto(reply, peer)
+
+
+def _asks_about(domains: set[str], wire: bytes) -> bool:
+    try:
+        asked = dns.message.from_wire(wire).question[0].name
+    except (dns.exception.DNSException, IndexError):
+        return False
+    return any(asked.is_subdomain(dns.name.from_text(domain)) for domain in domains)
 
 
 def _has_edns(wire: bytes) -> bool:
@@ -132,16 +151,30 @@ def _has_edns(wire: bytes) -> bool:
 
 
 class Nameserver:
-    """`async with Nameserver(records, port)`: answers on 127.0.0.1, UDP and TCP. OSError if it is taken."""
+    """`async with Nameserver(records, port)`: answers on 127.0.0.1, UDP and TCP. OSError if it is taken.
+
+    Domains in `failing` and all below them get SERVFAIL, those in `silent` no answer at all.
+    """
 
     def __init__(self, records: Records, port: int) -> None:
         self._records = records
         self._port = port
+        self.failing: set[str] = set()
+        self.silent: set[str] = set()
+
+    def _reply(self, wire: bytes, longest: int) -> bytes | None:
+        if self.silent and _asks_about(self.silent, wire):
+            return None
+        if self.failing and _asks_about(self.failing, wire):
+            response = dns.message.make_response(dns.message.from_wire(wire))
+            response.set_rcode(dns.rcode.SERVFAIL)
+            return response.to_wire()
+        return answer(self._records, wire, longest=longest)
 
     async def __aenter__(self) -> "Nameserver":
         loop = asyncio.get_running_loop()
         self._udp, _ = await loop.create_datagram_endpoint(
-            lambda: _Udp(self._records), local_addr=(LOOPBACK, self._port)
+            lambda: _Udp(self._reply), local_addr=(LOOPBACK, self._port)
         )
         self._tcp = await asyncio.start_server(self._conversation, LOOPBACK, self._port)
         return self
@@ -152,7 +185,7 @@ class Nameserver:
                 async with asyncio.timeout(10):
                     (length,) = struct.unpack("!H", await reader.readexactly(2))
                     query = await reader.readexactly(length)
-                reply = answer(self._records, query)
+                reply = self._reply(query, 65_535)
                 if reply is None:
                     break
                 writer.write(struct.pack("!H", len(reply)) + reply)

@@ -1,15 +1,19 @@
 """The six carriers and their habits, as data.
 
-Owns names, domains, loopback addresses, limits and the words of their refusals; `{address}` in a reply stands
-for the recipient. Refuses behaviour: `dialog` reads these settings. The words are those of published bounce
-samples where there are any. Cannot fail.
+Owns names, domains, loopback addresses, the words of their refusals and their everyday `Manners`; `{address}`
+in a reply stands for the recipient. Refuses behaviour: `dialog` and `door` read these settings. Cannot fail.
+
+Where the words are from: refusals of docomo, au and SoftBank from published bounce samples (the Sisimai
+corpus); Google's 4.7.28 and Apple's 4.7.1 from what senders quote of them. Words marked "invented" nobody has
+published. No carrier publishes a limit: everyday manners have none, scenarios set them.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from appliance.address import Address, Carrier
+from demo.carriers.manners import RESET, Manners
 
 
 class Filtering(StrEnum):
@@ -21,7 +25,7 @@ class Filtering(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Brand:
-    """One carrier. Sizes in octets; `header_limit` 0 means none."""
+    """One carrier. `key` is its name in scenarios and counts."""
 
     carrier: Carrier
     name: str
@@ -33,10 +37,12 @@ class Brand:
     filtering: Filtering
     refuses_after_data: bool = False  # docomo takes RCPT and says 550 at the final dot
     takes_odd_addresses: bool = False
-    size_limit: int = 10_000_000
-    header_limit: int = 0
-    line_limit: int = 0
-    connections: int = 200  # at once from one address; more get 421
+    manners: Manners = field(default_factory=Manners)
+    label: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.label or self.carrier.value
 
     def accepts_syntax(self, address: Address) -> bool:
         """Could this carrier have issued it, by its own rules?"""
@@ -60,7 +66,7 @@ BRANDS = (
         filtering=Filtering.LIKE_UNKNOWN,
         refuses_after_data=True,
         takes_odd_addresses=True,
-        line_limit=1000,
+        manners=Manners(line_limit=1000, too_fast="421 4.7.0 Service not available"),  # words invented
     ),
     Brand(
         Carrier.AU, "au", ("ezweb.ne.jp", "au.com"), ("lsean.ezweb.ne.jp",), "127.0.0.12",
@@ -68,6 +74,7 @@ BRANDS = (
         full="552 5.2.2 <{address}>: Mailbox full",
         filtering=Filtering.LIKE_UNKNOWN,
         takes_odd_addresses=True,
+        manners=Manners(too_many=RESET, too_fast=RESET),  # a reset is au's wish for less
     ),
     Brand(
         Carrier.SOFTBANK, "ソフトバンク", ("softbank.ne.jp", "i.softbank.jp"), ("mx.softbank.ne.jp",),
@@ -75,8 +82,10 @@ BRANDS = (
         unknown="550 Invalid recipient: <{address}>",
         full="552 5.2.2 <{address}>: Mailbox full",
         filtering=Filtering.SILENT,
-        size_limit=1_000_000,
-        header_limit=12_288,
+        manners=Manners(
+            size_limit=1_000_000, header_limit=12_288,
+            too_fast="421 4.7.0 Service not available",  # words invented
+        ),
     ),
     Brand(
         Carrier.GOOGLE, "Gmail", ("gmail.com",),
@@ -88,6 +97,14 @@ BRANDS = (
         ),
         full="452 4.2.2 The email account that you tried to reach is over quota. - gsmtp",
         filtering=Filtering.SILENT,
+        manners=Manners(
+            too_many="421 4.7.0 Try again later, closing connection. - gsmtp",
+            too_fast=(
+                "421-4.7.28 Our system has detected an unusual rate of unsolicited mail originating\r\n"
+                "421-4.7.28 from your IP address. To protect our users from spam, mail sent from your\r\n"
+                "421 4.7.28 IP address has been temporarily rate limited. - gsmtp"
+            ),
+        ),
     ),
     Brand(
         Carrier.YAHOO_JP, "Yahoo!メール", ("yahoo.co.jp",), ("mx1.mail.yahoo.co.jp", "mx2.mail.yahoo.co.jp"),
@@ -95,6 +112,7 @@ BRANDS = (
         unknown="550 5.1.1 <{address}>: user unknown",
         full="552 5.2.2 <{address}>: mailbox is full",
         filtering=Filtering.SILENT,
+        manners=Manners(too_fast="421 4.7.0 Messages temporarily deferred due to unexpected volume"),
     ),
     Brand(
         Carrier.APPLE, "iCloud", ("icloud.com",), ("mx01.mail.icloud.com", "mx02.mail.icloud.com"),
@@ -102,7 +120,21 @@ BRANDS = (
         unknown="550 5.1.1 <{address}>: user does not exist",
         full="552 5.2.2 <{address}>: user is over quota",
         filtering=Filtering.SILENT,
+        manners=Manners(too_fast="421 4.7.1 Messages temporarily deferred: connection or message rate"),
     ),
 )  # fmt: skip
+
+
+def other(label: str, domain: str, ip: str) -> Brand:
+    """A receiver of no great name: one of the many domains beside the carriers."""
+    return Brand(
+        Carrier.OTHER, label, (domain,), (f"mx.{domain}",), ip,
+        unknown="550 5.1.1 <{address}>: Recipient address rejected: User unknown",
+        full="452 4.2.2 <{address}>: Mailbox full",
+        filtering=Filtering.SILENT,
+        takes_odd_addresses=True,
+        label=label,
+    )  # fmt: skip
+
 
 BY_DOMAIN = {domain: brand for brand in BRANDS for domain in brand.domains}

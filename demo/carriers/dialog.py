@@ -6,28 +6,20 @@ of commands that fail ends the session.
 """
 
 import asyncio
+import socket
 import ssl
-from dataclasses import dataclass, field
+import struct
+from collections import deque
 
 from appliance.address import Address, parse_path
 from appliance.errors import AddressInvalid
-from demo.carriers.brands import BY_DOMAIN, Brand, Filtering
-from demo.carriers.mailboxes import Mailboxes
+from demo.carriers.exchange import Exchange
+from demo.carriers.manners import RESET
 from demo.people import Condition
 
 _LONGEST_COMMAND = 2048
 _FAILURES_ALLOWED = 100
-
-
-@dataclass(slots=True)
-class Exchange:
-    """What the sessions of one carrier share."""
-
-    brand: Brand
-    boxes: Mailboxes
-    tls: ssl.SSLContext | None = None
-    latency_s: float = 0.0  # from a read to its answer
-    sessions: dict[str, int] = field(default_factory=dict)  # by address of the peer
+_LINGER_NOT = struct.pack("ii", 1, 0)  # close with RST instead of FIN
 
 
 class Dialog(asyncio.Protocol):
@@ -37,10 +29,13 @@ class Dialog(asyncio.Protocol):
         self._exchange = exchange
         self._brand = exchange.brand
         self._buffer = bytearray()
+        self._outbox: deque[tuple[float, bytes | None, bool]] = deque()  # when, what (None: reset), the last
+        self._posting: asyncio.TimerHandle | None = None
         self._encrypted = False
         self._upgrading: asyncio.Task[None] | None = None
         self._closing = False
         self._failures = 0
+        self._messages = 0
         self._in_content = False
         self._oversized = False
         self._searched = 0
@@ -59,21 +54,39 @@ class Dialog(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
+        self._loop = asyncio.get_running_loop()
         self._peer = transport.get_extra_info("peername")[0]
-        sessions = self._exchange.sessions
-        sessions[self._peer] = sessions.get(self._peer, 0) + 1
-        if sessions[self._peer] > self._brand.connections:
-            transport.write(b"421 4.7.0 Too many connections from your address\r\n")
+        exchange = self._exchange
+        exchange.sessions.add(self)
+        exchange.counts.connected()
+        turned_away = exchange.door.enter(self._peer, self._loop.time())
+        if exchange.manners.silent:
             self._closing = True
-            transport.close()
-            return
-        self._answer(f"220 {self._brand.mx[0]} ESMTP")
+        elif turned_away:
+            kind, refusal = turned_away
+            exchange.refuse(kind)
+            self._closing = True
+            self._answer(refusal)
+        else:
+            self._answer(f"220 {self._brand.mx[0]} ESMTP")
 
     def connection_lost(self, _error: Exception | None) -> None:
-        sessions = self._exchange.sessions
-        sessions[self._peer] -= 1
-        if not sessions[self._peer]:
-            del sessions[self._peer]
+        self._closing = True
+        self._outbox.clear()
+        if self._posting is not None:
+            self._posting.cancel()
+        self._exchange.sessions.discard(self)
+        self._exchange.counts.disconnected()
+        self._exchange.door.leave(self._peer)
+
+    def cut(self) -> None:
+        """The carrier goes down: RST, whatever was under way."""
+        self._closing = True
+        self._outbox.clear()
+        end = self._transport.get_extra_info("socket")
+        if end is not None:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+        self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         if self._closing:
@@ -93,20 +106,42 @@ class Dialog(asyncio.Protocol):
                 self._failures += 1
                 if self._failures > _FAILURES_ALLOWED:
                     answer, self._closing = "421 4.7.0 Too many errors", True
+            if answer == RESET and answers:
+                self._post("\r\n".join(answers).encode("ascii", "replace") + b"\r\n", last=False)
+                answers.clear()
             answers.append(answer)
         if answers:
             self._answer("\r\n".join(answers))
 
     def _answer(self, text: str) -> None:
-        written = text.encode("ascii", "replace") + b"\r\n"
-        if self._exchange.latency_s and self._upgrading is None:
-            asyncio.get_running_loop().call_later(
-                self._exchange.latency_s, self._write, written, self._closing
-            )
-        else:
-            self._write(written, self._closing)
+        written = None if text == RESET else text.encode("ascii", "replace") + b"\r\n"
+        self._post(written, last=self._closing)
 
-    def _write(self, written: bytes, last: bool) -> None:
+    def _post(self, written: bytes | None, *, last: bool) -> None:
+        """Now, or after this carrier's latency; always in order."""
+        if self._upgrading is not None or not self._outbox and not self._exchange.manners.latency_ms[1]:
+            self._write(written, last)
+            return
+        due_s = self._loop.time() + self._exchange.latency_s()
+        if self._outbox:
+            due_s = max(due_s, self._outbox[-1][0])
+        self._outbox.append((due_s, written, last))
+        if self._posting is None:
+            self._posting = self._loop.call_at(due_s, self._send_due)
+
+    def _send_due(self) -> None:
+        self._posting = None
+        soon_s = self._loop.time() + 0.001
+        while self._outbox and self._outbox[0][0] <= soon_s:
+            _, written, last = self._outbox.popleft()
+            self._write(written, last)
+        if self._outbox:
+            self._posting = self._loop.call_at(self._outbox[0][0], self._send_due)
+
+    def _write(self, written: bytes | None, last: bool) -> None:
+        if written is None:
+            self.cut()
+            return
         self._transport.write(written)
         if last:
             self._transport.close()
@@ -130,7 +165,10 @@ class Dialog(asyncio.Protocol):
         if not argument.strip():
             return "501 5.5.4 Host name missing"
         self._reset()
-        offers = [self._brand.mx[0], "PIPELINING", "8BITMIME", f"SIZE {self._brand.size_limit}"]
+        manners = self._exchange.manners
+        offers = [self._brand.mx[0], "8BITMIME", f"SIZE {manners.size_limit}"]
+        if manners.pipelining:
+            offers.insert(1, "PIPELINING")
         if self._exchange.tls and not self._encrypted:
             offers.append("STARTTLS")
         return "\r\n".join([*(f"250-{offer}" for offer in offers[:-1]), f"250 {offers[-1]}"])
@@ -139,16 +177,34 @@ class Dialog(asyncio.Protocol):
         self._reset()
         return f"250 {self._brand.mx[0]}" if argument.strip() else "501 5.5.4 Host name missing"
 
+    def _turned_away(self) -> str | None:
+        """The carrier has had enough of this session, or of this sender."""
+        limit = self._exchange.manners.messages_per_connection
+        if limit and self._messages >= limit:
+            self._exchange.refuse("session_limit")
+            self._closing = True
+            return "421 4.7.0 Too many messages in this session"
+        found = self._exchange.door.message(self._peer, self._loop.time())
+        if found is None:
+            return None
+        kind, refusal = found
+        self._exchange.refuse(kind)
+        self._closing = refusal == RESET or refusal.startswith("421")
+        return refusal
+
     def _mail(self, argument: str) -> str:
         if self._sender is not None:
             return "503 5.5.1 Sender already given"
+        if refusal := self._turned_away():
+            return refusal
         try:
             address, parameters = parse_path(_after("FROM:", argument))
         except AddressInvalid:
             return "501 5.1.7 Bad sender address syntax"
         for parameter in parameters.upper().split():
             if parameter.startswith("SIZE=") and parameter[5:].isdigit():
-                if int(parameter[5:]) > self._brand.size_limit:
+                if int(parameter[5:]) > self._exchange.manners.size_limit:
+                    self._exchange.refuse("too_big")
                     return "552 5.3.4 Message too big"
             elif parameter not in {"BODY=8BITMIME", "BODY=7BIT"}:
                 return "555 5.5.4 Unsupported parameter"
@@ -164,17 +220,24 @@ class Dialog(asyncio.Protocol):
             return "553 5.1.3 Bad recipient address syntax"
         if address is None:
             return "553 5.1.3 Bad recipient address syntax"
-        if BY_DOMAIN.get(address.domain) is not self._brand:
+        if address.domain not in self._brand.domains:
+            self._exchange.refuse("relaying")
             return "550 5.7.1 Relaying denied"
         if not self._brand.accepts_syntax(address):
+            self._exchange.refuse("syntax")
             return "553 5.1.3 Bad recipient address syntax"
         return self._recipient(address)
 
     def _recipient(self, address: Address) -> str:
-        box = self._brand.box(address)
+        exchange, box = self._exchange, self._brand.box(address)
+        if exchange.manners.defer:
+            exchange.refuse("deferred")
+            return exchange.manners.defer
+        if exchange.door.greylists(self._peer, self._sender or "", box, self._loop.time()):
+            exchange.refuse("greylisted")
+            return "450 4.7.1 Greylisted, try again later"
         refusal = None if self._brand.refuses_after_data else self._refusal(box, address.canonical)
         if refusal:
-            self._count("refused")
             return refusal
         if len(self._recipients) >= 100:
             return "452 4.5.3 Too many recipients"
@@ -182,16 +245,15 @@ class Dialog(asyncio.Protocol):
         return "250 2.1.5 Ok"
 
     def _refusal(self, box: str, spelled: str) -> str | None:
-        """Why the mailbox takes nothing, in the carrier's words, or None."""
-        condition = self._exchange.boxes.condition(box)
-        if condition is Condition.FULL:
-            return self._brand.full.format(address=spelled)
-        unreachable = condition is None or condition is Condition.GONE
-        if unreachable or (
-            condition is Condition.FILTERED and self._brand.filtering is Filtering.LIKE_UNKNOWN
-        ):
-            return self._brand.unknown.format(address=spelled)
-        return None
+        """The carrier's no about this mailbox, counted."""
+        found = self._exchange.refusal(box, spelled)
+        if found is None:
+            return None
+        kind, words = found
+        self._exchange.refuse(kind)
+        if kind != "full":  # to the carrier a filter's refusal is one of ours, too
+            self._exchange.door.unknown_user(self._peer, self._loop.time())
+        return words
 
     def _data(self, _argument: str) -> str:
         if not self._recipients:
@@ -237,6 +299,7 @@ class Dialog(asyncio.Protocol):
         self._transport = upgraded
         self._encrypted = True
         self._reset()
+        self._exchange.counts.happened["encrypted"] += 1
         self._upgrading = None
         self._work()
 
@@ -249,7 +312,7 @@ class Dialog(asyncio.Protocol):
         else:
             found = buffer.find(b"\r\n.\r\n", self._searched)
             if found < 0:
-                if len(buffer) > self._brand.size_limit:  # forget it, but wait for its end
+                if len(buffer) > self._exchange.manners.size_limit:  # forget it, but wait for its end
                     self._oversized = True
                     del buffer[:-4]
                 self._searched = max(0, len(buffer) - 4)
@@ -263,36 +326,43 @@ class Dialog(asyncio.Protocol):
         return answer
 
     def _taken(self, content: bytes) -> str:
-        brand = self._brand
-        if self._oversized or len(content) > brand.size_limit:
-            return "552 5.3.4 Message too big"
-        if brand.header_limit and content.find(b"\r\n\r\n") > brand.header_limit:
-            return "552 5.3.4 Header too big"
-        if brand.line_limit and len(max(content.split(b"\r\n"), key=len)) > brand.line_limit - 2:
-            return "554 5.6.0 Line too long"
-        refusal = None
-        for box, spelled in self._recipients:
-            refused = self._refusal(box, spelled) if brand.refuses_after_data else None
-            if refused:
-                refusal = refused
-                self._count("refused")
-            elif self._exchange.boxes.condition(box) is Condition.FILTERED:
-                self._count("dropped")
-            else:
-                self._count("accepted")
-                if self._exchange.boxes.is_phone(box):
-                    self._deposit(box, content)
-        return refusal or "250 2.0.0 Ok: queued"
+        """The reply to the final dot. One recipient who is refused refuses the mail for all."""
+        self._messages += 1
+        exchange = self._exchange
+        if fault := self._fault(content):
+            kind, words = fault
+            exchange.refuse(kind)
+            return words
+        if exchange.manners.defer_dot:
+            exchange.refuse("deferred")
+            return exchange.manners.defer_dot
+        if self._brand.refuses_after_data:
+            for box, spelled in self._recipients:
+                if refusal := self._refusal(box, spelled):
+                    return refusal
+        for box, _ in self._recipients:
+            exchange.take(box, content)
+            if exchange.residents.is_phone(box) and exchange.condition(box) is not Condition.FILTERED:
+                self._deposit(box, content)
+        return "250 2.0.0 Ok: queued"
+
+    def _fault(self, content: bytes) -> tuple[str, str] | None:
+        """What this carrier cannot bear about the mail itself: (kind, words), or None."""
+        manners = self._exchange.manners
+        if self._oversized or len(content) > manners.size_limit:
+            return "too_big", "552 5.3.4 Message too big"
+        if manners.header_limit and content.find(b"\r\n\r\n") > manners.header_limit:
+            return "header_too_big", "552 5.3.4 Header too big"
+        if manners.line_limit and len(max(content.split(b"\r\n"), key=len)) > manners.line_limit - 2:
+            return "line_too_long", "554 5.6.0 Line too long"
+        return None
 
     def _deposit(self, box: str, content: bytes) -> None:
         if content.startswith(b"."):
             content = content[1:]
         content = content.replace(b"\r\n.", b"\r\n")
         trace = f"Return-Path: <{self._sender}>\r\nDelivered-To: {box}\r\n".encode("ascii", "replace")
-        self._exchange.boxes.deposit(box, self._sender or "", trace + content, encrypted=self._encrypted)
-
-    def _count(self, happened: str) -> None:
-        self._exchange.boxes.count(self._brand.carrier, happened)
+        self._exchange.residents.deposit(box, self._sender or "", trace + content, encrypted=self._encrypted)
 
 
 def _after(keyword: str, argument: str) -> str:
