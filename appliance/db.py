@@ -168,7 +168,9 @@ def false() -> str:
 
 def statement(sql: str, *parameters: Any) -> Any:
     """Runs one statement written for both engines: `?` marks a parameter."""
-    return database.execute_sql(sql if engine() == "sqlite" else sql.replace("?", "%s"), parameters)
+    if engine() == "postgresql":
+        sql = sql.replace("%", "%%").replace("?", "%s")
+    return database.execute_sql(sql, parameters)
 
 
 def listed(ids: Iterable[int]) -> str:

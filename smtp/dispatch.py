@@ -58,6 +58,18 @@ class Dispatch:
     def stations(self) -> Iterable[Station]:
         return self._stations.values()
 
+    @property
+    def is_busy(self) -> bool:
+        """Something waits here or is on its way."""
+        return next(self.held(), None) is not None
+
+    @property
+    def place(self) -> tuple[int, int] | None:
+        """This worker's number among the living, and how many they are; None while it does not count."""
+        if self._worker not in self._crew:
+            return None
+        return self._crew.index(self._worker), len(self._crew)
+
     def held(self) -> Iterator[Claimed]:
         """Everything in this worker that has no outcome yet."""
         yield from (claimed for letters in self._routing.values() for claimed, _ in letters)

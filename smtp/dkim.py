@@ -117,6 +117,8 @@ class _Shape:
     keys: tuple[_Key, ...]
     names: tuple[bytes, ...]  # canonical, with the colon
     signatures: tuple[_Signature, ...]
+    mark: bytes
+    """Tells whether signatures made ahead are for these keys, this body and these headers."""
 
 
 class Template:
@@ -131,22 +133,45 @@ class Template:
         self._rest = b"".join(b"%b: %b\r\n" % header for header in fixed) + b"\r\n" + body.octets
         self._shapes: dict[tuple[bytes, ...], _Shape] = {}
 
-    def sign(self, individual: Headers) -> bytes:
-        """The whole mail, ready for a courier. Raises `ValueError` (see the module)."""
+    def sign(self, individual: Headers, ahead: bytes = b"") -> bytes:
+        """The whole mail, ready for a courier. Raises `ValueError` (see the module).
+
+        `ahead` is what `sign_ahead` gave for the same headers; of no use any more, it is made anew.
+        """
+        shape = self._shape_of(individual)
+        mark, *made = ahead.split(b" ")
+        if mark != shape.mark or len(made) != 1 + len(shape.signatures):
+            made = self._signatures(shape, individual)
+        time, *values = made
+        head = [b"%b: %b\r\n" % header for header in individual]
+        signed = map(_written, shape.signatures, values, (time,) * len(values))
+        return b"".join((*signed, *head, self._rest))
+
+    def sign_ahead(self, individual: Headers) -> bytes:
+        """The signatures alone, for `sign` to take later. Raises `ValueError` (see the module)."""
+        shape = self._shape_of(individual)
+        return b" ".join((shape.mark, *self._signatures(shape, individual)))
+
+    def _signatures(self, shape: _Shape, individual: Headers) -> list[bytes]:
+        """Their time, then the value of each (RFC 6376 3.7: over all headers, then over its own)."""
+        headers = self._prefix.copy()
+        for known, (_, value) in zip(shape.names, individual, strict=True):
+            plain = value if _UGLY.search(value) is None else _canonical_value(value)
+            headers.update(known + plain + b"\r\n")
+        time = b"%d" % clock.now().timestamp()
+        made = [time]
+        for signature in shape.signatures:
+            own = headers.copy()
+            own.update(signature.canonical + time + b"; b=")
+            made.append(base64.b64encode(signature.key.sign(own.digest())))
+        return made
+
+    def _shape_of(self, individual: Headers) -> _Shape:
         names = tuple([name for name, _ in individual])
         shape = self._shapes.get(names)
         if shape is None or shape.keys is not self._signer.keys:
             shape = self._shape(names)
-        hashed, head = [], []
-        for known, (name, value) in zip(shape.names, individual, strict=True):
-            plain = value if _UGLY.search(value) is None else _canonical_value(value)
-            hashed.append(known + plain + b"\r\n")
-            head.append(b"%b: %b\r\n" % (name, value))
-        headers = self._prefix.copy()
-        headers.update(b"".join(hashed))
-        time = b"%d" % clock.now().timestamp()
-        signatures = [_signed(signature, headers.copy(), time) for signature in shape.signatures]
-        return b"".join((*signatures, *head, self._rest))
+        return shape
 
     def _shape(self, individual: tuple[bytes, ...]) -> _Shape:
         lowered = tuple(_checked_name(name) for name in individual)
@@ -157,9 +182,9 @@ class Template:
             raise ValueError("no From")
         keys = self._signer.keys
         signed = _folded(b":".join((*present, *OVERSIGNED)))
-        shape = _Shape(
-            keys, tuple(name + b":" for name in lowered), tuple(self._signature(key, signed) for key in keys)
-        )
+        signatures = tuple(self._signature(key, signed) for key in keys)
+        mark = hashlib.sha256(b"".join(signature.canonical for signature in signatures)).digest()[:9]
+        shape = _Shape(keys, tuple(name + b":" for name in lowered), signatures, base64.b64encode(mark))
         self._shapes[individual] = shape
         return shape
 
@@ -173,10 +198,8 @@ class Template:
         return _Signature(key, written, canonical)
 
 
-def _signed(signature: _Signature, headers: "hashlib._Hash", time: bytes) -> bytes:
-    """The signature's header; `headers` has hashed all that it covers but itself (RFC 6376 3.7)."""
-    headers.update(signature.canonical + time + b"; b=")
-    value = base64.b64encode(signature.key.sign(headers.digest()))
+def _written(signature: _Signature, value: bytes, time: bytes) -> bytes:
+    """The signature's header."""
     lines = [value[start : start + _COLUMNS] for start in range(0, len(value), _COLUMNS)]
     return b"".join((signature.written, time, b";\r\n\tb=", b"\r\n\t".join(lines), b"\r\n"))
 

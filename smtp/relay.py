@@ -29,6 +29,7 @@ from appliance.config import Config
 from appliance.delivery import Claimed, Journal
 from appliance.errors import AddressInvalid, DatabaseUnavailable, KeyRefused
 from appliance.keys import Keyring, Purpose, Slot
+from smtp.ahead import Ahead
 from smtp.dispatch import Dispatch
 from smtp.exchange import URGENT, Ledger
 from smtp.render import Renderer
@@ -59,6 +60,7 @@ class Relay:
         self._dispatch = Dispatch(
             config, self._renderer, self._ledger, self._transport, worker=self._worker, broken=self._break
         )
+        self._ahead = Ahead(self._renderer, self._opened)
         self._database = ThreadPoolExecutor(1, thread_name_prefix="relay-db")
         self._after = ""
         self._doubtful: set[int] = set()
@@ -73,7 +75,9 @@ class Relay:
         await self._report(clock.now())
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tasks.append(asyncio.create_task(self._until_broken(), name="relay-broken"))
-        for loop in (self._claiming, self._settling, self._upkeep, self._transport.upkeep):
+        for loop in (
+            self._claiming, self._settling, self._upkeep, self._signing_ahead, self._transport.upkeep,
+        ):  # fmt: skip
             self._tasks.append(asyncio.create_task(self._forever(loop), name=f"relay-{loop.__name__}"))
 
     async def stop(self) -> None:
@@ -162,6 +166,12 @@ class Relay:
         self._settle_now.clear()
         await self._settle()
 
+    async def _signing_ahead(self) -> None:
+        """Only while there is nothing to carry."""
+        share = self._dispatch.place
+        if share is None or self._dispatch.is_busy or not await self._in_database(self._ahead.step, share):
+            await asyncio.sleep(_POLL_S)
+
     async def _upkeep(self) -> None:
         now = clock.now()
         if clock.monotonic() >= self._extend_due:
@@ -173,6 +183,7 @@ class Relay:
         await self._in_database(delivery.expire, now)
         self._ledger.halted = await self._in_database(delivery.halted, now)
         await self._in_database(delivery.finish_broadcasts, now)
+        await self._in_database(delivery.forget)
         if clock.monotonic() >= self._requests_due:
             self._requests_due = clock.monotonic() + _EXPIRE_REQUESTS_S
             await self._in_database(registration.expire, now)

@@ -21,8 +21,8 @@ from appliance.broadcast import wording
 from appliance.config import Config
 from appliance.delivery import Claimed
 from appliance.delivery.letters import LetterKind
-from appliance.errors import SecretMissing
-from appliance.keys import Keyring, signing
+from appliance.errors import KeyRefused, SecretMissing
+from appliance.keys import Keyring, Purpose, Slot, signing
 from appliance.keystore import WARD
 from appliance.models import Broadcast, School
 from appliance.registration import routine
@@ -115,6 +115,25 @@ class Renderer:
 
     def message(self, claimed: Claimed, address: Address) -> Message:
         """The signed message of one delivery. `prepare` has seen the claim before."""
+        local, template, individual = self._parts(claimed, address)
+        content = template.sign(individual, self._made_ahead(claimed))
+        return Message(claimed.id, b"%s@%s" % (local, self._bounce), address.wire().encode(), content)
+
+    def sign_ahead(self, claimed: Claimed, address: Address) -> bytes:
+        """The signatures of a message that may not leave yet, sealed. `prepare` has seen it before."""
+        _, template, individual = self._parts(claimed, address)
+        return self._keyring.seal(_ahead_slot(claimed), template.sign_ahead(individual).decode("ascii"))
+
+    def _made_ahead(self, claimed: Claimed) -> bytes:
+        if claimed.prepared is None:
+            return b""
+        try:
+            return self._keyring.open(_ahead_slot(claimed), claimed.prepared).encode("ascii")
+        except KeyRefused:  # not of this row: sign anew
+            return b""
+
+    def _parts(self, claimed: Claimed, address: Address) -> tuple[bytes, Template, list[tuple[bytes, bytes]]]:
+        """The return path's local part, what the message shares with others, and its own headers."""
         local = return_path.mint(self._return_key, claimed.id, claimed.created_at).encode()
         # The Message-ID is stable over retries, so that a receiver can tell a double.
         individual = [
@@ -128,8 +147,7 @@ class Renderer:
                 individual.append((b"List-Unsubscribe", self._stop_link(claimed.address_id)))
         else:
             template = self._letter(claimed)
-        content = template.sign(individual)
-        return Message(claimed.id, b"%s@%s" % (local, self._bounce), address.wire().encode(), content)
+        return local, template, individual
 
     def _stop_link(self, address_id: int) -> bytes:
         """Of routine mail only: no careless tap may silence an alarm."""
@@ -179,6 +197,10 @@ _MIME = (
     (b"Content-Type", b"text/plain; charset=utf-8"),
     (b"Content-Transfer-Encoding", b"base64"),
 )
+
+
+def _ahead_slot(claimed: Claimed) -> Slot:
+    return Slot(Purpose.ADDRESSES, "prepared", "signed", claimed.school_id, claimed.id)
 
 
 def _words(header: str, text: str) -> bytes:

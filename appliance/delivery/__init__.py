@@ -15,6 +15,7 @@ Owns claims with leases, results, retry, expiry and the counts. Semantics, state
 Refuses to know SMTP: an `Outcome` is all it hears. Fails with `DatabaseUnavailable`; then nothing changed.
 """
 
+from appliance.delivery.ahead import awaiting, forget, keep, unprepared
 from appliance.delivery.bounce import Bounce, News, bounced
 from appliance.delivery.claim import (
     Claimed,
@@ -44,13 +45,16 @@ __all__ = [
     "Reason",
     "Replay",
     "Result",
+    "awaiting",
     "bounced",
     "claim",
     "expire",
     "extend",
     "finish_broadcasts",
+    "forget",
     "fresh_token",
     "halted",
+    "keep",
     "leave",
     "progress",
     "release",
@@ -61,4 +65,5 @@ __all__ = [
     "settle",
     "sites_waiting",
     "take_over",
+    "unprepared",
 ]

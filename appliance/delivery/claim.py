@@ -9,7 +9,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from appliance import db
 from appliance.models import Delivery
@@ -42,6 +42,27 @@ class Claimed(NamedTuple):
     sealed: bytes
     created_at: datetime
     expires_at: datetime
+    prepared: bytes | None = None
+    """Its signature, sealed, if it was made ahead (`appliance.delivery.ahead`)."""
+
+
+COLUMNS = """d.id, COALESCE(d.claim_token, 0), d.kind, d.site, d.lane, d.turn, d.school_id, d.broadcast_id,
+             d.registration_id, a.id, d.attempts, a.sealed, d.created_at, d.expires_at, p.signed"""
+"""Of a delivery `d`, its address `a` and what is prepared of it, `p`, as `claimed_of` reads them."""
+
+
+def claimed_of(row: tuple[Any, ...]) -> Claimed:
+    """Written out: peewee's own way of reading so many rows costs ten times this (measured)."""
+    *known, sealed, created_at, expires_at, prepared = row
+    return Claimed._make(
+        (
+            *known,
+            bytes(sealed),
+            moment(created_at),
+            moment(expires_at),
+            None if prepared is None else bytes(prepared),
+        )
+    )
 
 
 def sites_waiting(now: datetime) -> list[tuple[str, int]]:
@@ -143,21 +164,17 @@ def _held(ids: list[int], token: int) -> list[Claimed]:
     """The claimed rows with their sealed addresses, most urgent first and in the queue's order."""
     if not ids:
         return []
-    # Written out: peewee's own way of reading so many rows costs ten times this (measured).
     rows = db.statement(
         f"""
-        SELECT d.id, d.claim_token, d.kind, d.site, d.lane, d.turn, d.school_id, d.broadcast_id,
-               d.registration_id, a.id, d.attempts, a.sealed, d.created_at, d.expires_at
+        SELECT {COLUMNS}
         FROM delivery AS d JOIN address AS a ON a.id = d.address_id
+        LEFT JOIN prepared AS p ON p.delivery_id = d.id
         WHERE d.id IN ({db.listed(ids)}) AND d.claim_token = ?
         ORDER BY d.lane, d.turn, d.id
         """,
         token,
     ).fetchall()
-    return [
-        Claimed._make((*known, bytes(sealed), moment(created_at), moment(expires_at)))
-        for *known, sealed, created_at, expires_at in rows
-    ]
+    return [claimed_of(row) for row in rows]
 
 
 def extend(worker: str, *, lease_s: float, now: datetime, tokens: Collection[int] | None = None) -> int:

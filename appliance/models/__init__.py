@@ -6,7 +6,7 @@ the two together. Refuses rules: those live in the module named like the noun. F
 
 from appliance.models.base import Table, database
 from appliance.models.people import Account, AccountSchool, Audit, LoginFailure, StaffSession
-from appliance.models.queue import Attempt, Broadcast, Delivery, NotedBounce, Pace, Worker
+from appliance.models.queue import Attempt, Broadcast, Delivery, NotedBounce, Pace, Prepared, Worker
 from appliance.models.registry import Address, Child, Inbound, Registration
 from appliance.models.school import School, SchoolClass, SchoolKey, SecurityCode, WrappedKey, ZoneKey
 from appliance.models.transport import MtaStsPolicy, TlsReport, TlsTally
@@ -15,7 +15,7 @@ ALL = (
     ZoneKey, School, SchoolClass, SchoolKey, WrappedKey, SecurityCode,
     Account, AccountSchool, LoginFailure, StaffSession, Audit,
     Address, Child, Registration, Inbound, Broadcast, Delivery, Attempt,
-    NotedBounce, Worker, Pace,
+    NotedBounce, Prepared, Worker, Pace,
     MtaStsPolicy, TlsTally, TlsReport,
 )  # fmt: skip
 
@@ -34,6 +34,7 @@ __all__ = [
     "MtaStsPolicy",
     "NotedBounce",
     "Pace",
+    "Prepared",
     "Registration",
     "School",
     "SchoolClass",

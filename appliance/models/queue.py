@@ -1,6 +1,6 @@
 """Broadcasts and the queue: one row per recipient, never a checkpoint per broadcast."""
 
-from peewee import BigIntegerField, BooleanField, ForeignKeyField, IntegerField, TextField
+from peewee import BigIntegerField, BlobField, BooleanField, ForeignKeyField, IntegerField, TextField
 
 from appliance import clock
 from appliance.models.base import Table
@@ -73,6 +73,14 @@ class Attempt(Table):
     enhanced = TextField()
     reason = TextField()
     uncertain = BooleanField()
+
+
+class Prepared(Table):
+    """A signature that was made before its mail may leave, sealed by the mail zone."""
+
+    delivery = ForeignKeyField(Delivery, primary_key=True)
+    broadcast = ForeignKeyField(Broadcast)
+    signed = BlobField()
 
 
 class Worker(Table):
