@@ -111,6 +111,7 @@ def zone_file(
                 yield f"; ask: {line(record.name, record.kind, record.value)}"
             elif not record.value:
                 yield f"; fill in: {record.name}. IN {record.kind} <address of this server>"
+                yield f"; ask your internet provider: the PTR of that address has to be {record.name}"
             else:
                 yield line(record.name, record.kind, record.value)
     if not files:

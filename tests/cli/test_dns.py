@@ -56,6 +56,7 @@ def test_a_small_ward_can_publish_what_is_printed_at_once(karamail: Karamail) ->
         assert zone[domain, "MX"] == ["10 mx.midori.example."]
         assert zone[domain, "TXT"] == ["v=spf1 a:mx.midori.example -all"]
     assert "fill in: mx.midori.example. IN A" in result.output
+    assert "the PTR of that address has to be mx.midori.example" in result.output
     assert "set mail.tls_cert" in result.output
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -182,6 +183,59 @@ def test_a_certificate_with_anothers_key(node: Path, karamail: Karamail) -> None
     ((status, what),) = faults(karamail, "certificate")
     assert status == "broken"
     assert "do not work together" in what
+
+
+@pytest.fixture
+def web(node: Path, names: Names) -> Iterator[trustme.CA]:
+    """The guardian site's proxy, with a certificate of an authority that this machine does not know yet."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("guardian.midori.example").configure_cert(context)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        text = node.read_text().replace(
+            "http://guardian.midori.example", f"https://guardian.midori.example:{port}"
+        )
+        node.write_text(text)
+        names.zone("guardian.midori.example. IN A 127.0.0.1\n")
+        thread = threading.Thread(target=_shake_hands, args=(server, context), daemon=True)
+        thread.start()
+        yield authority
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+
+
+def _shake_hands(server: socket.socket, context: ssl.SSLContext) -> None:
+    while True:
+        try:
+            caller, _ = server.accept()
+        except OSError:
+            return
+        try:
+            context.wrap_socket(caller, server_side=True).close()
+        except OSError:
+            caller.close()
+
+
+def test_a_page_whose_certificate_no_phone_trusts(node: Path, web: trustme.CA, karamail: Karamail) -> None:
+    ((status, what),) = faults(karamail, "certificate")
+    assert status == "broken"
+    assert "guardian.midori.example: " in what
+
+
+def test_a_page_whose_certificate_is_good(
+    node: Path, web: trustme.CA, karamail: Karamail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web.cert_pem.write_to_path(node.parent / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(node.parent / "ca.pem"))
+    said = [row["what"] for row in findings(karamail, "certificate") if row["status"] == "ok"]
+    assert any(what.startswith("guardian.midori.example is good until") for what in said)
+
+
+def test_a_page_without_an_address(node: Path, web: trustme.CA, names: Names, karamail: Karamail) -> None:
+    names.zone("")
+    ((status, what),) = faults(karamail, "certificate")
+    assert (status, what) == ("broken", "guardian.midori.example: the name does not exist")
 
 
 def test_a_disk_with_less_space_than_wanted(node: Path, karamail: Karamail) -> None:
