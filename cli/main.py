@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from appliance.errors import ConfigInvalid, KaramailError, SecretMissing
-from cli import account, bounce, configuration, database, dkim, keys, serve, status
+from cli import account, bounce, configuration, database, dkim, dns, doctor, keys, serve, status
 from cli.context import Context
 
 EX_CONFIG = 78
@@ -52,6 +52,8 @@ main.add_command(configuration.config)
 main.add_command(database.db)
 main.add_command(keys.keys)
 main.add_command(dkim.dkim)
+main.add_command(dns.dns)
+main.add_command(doctor.doctor)
 main.add_command(account.account)
 main.add_command(bounce.bounce)
 main.add_command(serve.serve)

@@ -6,7 +6,7 @@ setting fails a test. Refuses to read files. Fails, through pydantic, with one e
 
 import re
 from enum import StrEnum
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from appliance import address
+from appliance.config.alignment import why_unaligned
 from appliance.errors import AddressInvalid
 
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -87,7 +88,15 @@ def _network(text: str) -> str:
     return text
 
 
+def _ip(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise ValueError("expected an IP address such as 203.0.113.5 or 2001:db8::5") from None
+
+
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Ip = Annotated[str, AfterValidator(_ip)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Line = Annotated[str, AfterValidator(_line)]
@@ -187,6 +196,13 @@ class Mail(Section):
         return address.parse(self.from_address).domain
 
     @model_validator(mode="after")
+    def _aligned(self) -> Self:
+        reason = why_unaligned(self.from_domain, self.bounce_domain)
+        if reason is not None:
+            raise ValueError(reason)
+        return self
+
+    @model_validator(mode="after")
     def _tls_pair(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key: expected both or neither")
@@ -272,6 +288,31 @@ class Account(Section):
     failures_per_quarter_hour: int = Field(10, ge=3, description="Wrong passwords per account and network.")
 
 
+class Dns(Section):
+    """What `karamail dns` prints and `karamail doctor` looks for."""
+
+    hosts: dict[HostName, list[Ip]] = Field(
+        {}, description="Every node's mail.hostname with its public addresses; this node's alone when empty."
+    )
+    reports_to: Mailbox | None = Field(
+        None, description="Who gets DMARC and TLS reports; postmaster of the registration domain when absent."
+    )
+    ca: HostName = Field("letsencrypt.org", description="Who may issue our certificates (CAA).")
+    dmarc: str = Field(
+        "quarantine", pattern="^(quarantine|reject)$", description="What receivers do with forgeries: p=."
+    )
+    mta_sts: str = Field(
+        "testing", pattern="^(testing|enforce)$", description="How strict senders are about TLS to us."
+    )
+
+
+class Doctor(Section):
+    outward_target: Endpoint | None = Field(
+        None, description="A receiver's host:25 that `karamail doctor` may connect to; not tried when absent."
+    )
+    disk_free_gb: float = Field(2.0, gt=0, description="Less free space than this is a warning.")
+
+
 class Config(Section):
     """The whole file."""
 
@@ -291,6 +332,10 @@ class Config(Section):
     account: Account = Account.model_construct(
         session_idle_minutes=30, session_hours=10, password_min_length=12, failures_per_quarter_hour=10
     )
+    dns: Dns = Dns.model_construct(
+        hosts={}, reports_to=None, ca="letsencrypt.org", dmarc="quarantine", mta_sts="testing"
+    )
+    doctor: Doctor = Doctor.model_construct(outward_target=None, disk_free_gb=2.0)
 
     @model_validator(mode="after")
     def _strict_outside_the_demo(self) -> Self:

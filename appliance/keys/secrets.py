@@ -41,7 +41,7 @@ SECRETS: dict[Zone, tuple[str, ...]] = {
         signing.FILE,
     ),
 }
-_SHARED = ("names.index", "addresses.index", "unsubscribe.key")
+SHARED = ("names.index", "addresses.index", "unsubscribe.key")
 _BYTES = 32
 
 
@@ -83,11 +83,11 @@ def create_secrets(secrets_dir: Path) -> list[Path]:
         for name in names:
             path = folder / name
             if path.exists():
-                if name in _SHARED:
+                if name in SHARED:
                     shared[name] = path.read_bytes()
                 continue
             content = shared.get(name) or _existing(secrets_dir, name) or _new(name)
-            if name in _SHARED:
+            if name in SHARED:
                 shared[name] = content
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as file:
@@ -98,7 +98,7 @@ def create_secrets(secrets_dir: Path) -> list[Path]:
 
 def _existing(secrets_dir: Path, name: str) -> bytes | None:
     """A shared key must be the same in every zone that has it."""
-    if name not in _SHARED:
+    if name not in SHARED:
         return None
     for zone in Zone:
         path = secrets_dir / zone.value / name

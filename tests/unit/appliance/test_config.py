@@ -86,6 +86,12 @@ def test_an_absolute_path_stays_where_it_is(path: Path) -> None:
         ),
         ("school@mail.midori.example", "school", "mail.from_address", "expected one mail address"),
         (
+            'bounce_domain = "bounce.midori.example"',
+            'bounce_domain = "bounce.vendor.example"',
+            "mail",
+            "different organizations",
+        ),
+        (
             "school@mail.midori.example",
             "a@x.jp\\r\\nBcc: b@x.jp",
             "mail.from_address",

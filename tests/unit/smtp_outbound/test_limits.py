@@ -48,8 +48,8 @@ def ward(database: Config) -> Ward:
 def rendered(ward: Ward, written: Broadcast, to: str) -> bytes:
     renderer = Renderer(ward.config, keystore.open_keyring(ward.config, Zone.MAIL))
     claimed = Claimed(
-        id=2**62, kind="broadcast", school_id=ward.school.id, broadcast_id=written.id, registration_id=None,
-        address_id=2**62, site="other", lane=2, turn=1, attempts=1, token=1, created_at=clock.now(),
+        id=2**40, kind="broadcast", school_id=ward.school.id, broadcast_id=written.id, registration_id=None,
+        address_id=2**40, site="other", lane=2, turn=1, attempts=1, token=1, created_at=clock.now(),
         expires_at=clock.now(), sealed=b"",
     )  # fmt: skip
     renderer.prepare([claimed])
