@@ -193,7 +193,12 @@ class Router:
 def _without_memory(relay: Relay) -> Policies:
     """For a single look: nothing of what is fetched or counted is kept."""
     resolver = Resolver(relay.nameservers, trusted=relay.nameservers_trusted)
-    https = Https(resolver, ca_file=relay.ca_file, allow_private=relay.allow_private_targets)
+    https = Https(
+        resolver,
+        ca_file=relay.ca_file,
+        families=relay.ip_families,
+        allow_private=relay.allow_private_targets,
+    )
     return Policies(resolver, https, NoStore(), Tally(), port=relay.smtp_port)
 
 

@@ -10,7 +10,7 @@ import asyncio
 import http.client
 import io
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -44,9 +44,16 @@ class Https:
     """A client for one worker. `port` is another than 443 only where no stranger is, in tests."""
 
     def __init__(
-        self, resolver: Resolver, *, ca_file: Path, allow_private: bool = False, port: int = 443
+        self,
+        resolver: Resolver,
+        *,
+        ca_file: Path,
+        families: Sequence[str] = ("ipv4",),
+        allow_private: bool = False,
+        port: int = 443,
     ) -> None:
         self._resolver = resolver
+        self._families = families
         self._private = allow_private
         self._port = port
         self._ca_file = ca_file
@@ -87,7 +94,7 @@ class Https:
 
     async def _address(self, host: str) -> str:
         try:
-            ips = (await self._resolver.addresses(host)).ips
+            ips = (await self._resolver.addresses(host, self._families)).ips
         except (NoSuchDomain, NoAnswer) as error:
             raise HttpsFailed(type(error).__name__) from None
         permitted = [ip for ip in ips if self._private or refusal(ip) is None]

@@ -38,6 +38,7 @@ class Transport:
         self.https = Https(
             self.resolver,
             ca_file=relay.ca_file,
+            families=relay.ip_families,
             allow_private=relay.allow_private_targets,
             port=https_port,
         )

@@ -83,8 +83,10 @@ async def test_the_report_by_mail(town: Town) -> None:
             assert await town.transport.report() == 1
             assert await town.transport.report() == 0
         (octets,) = watch.contents
-        keys = signing.active(town.keyring.signing_keys())
-        assert dkim_judges.dkimpy(octets, dkim_judges.records("mail.midori.example", keys)) == 2
+        published = dkim_judges.records(
+            town.config.mail.from_domain, signing.active(town.keyring.signing_keys())
+        )
+        assert dkim_judges.dkimpy(octets, published) == dkim_judges.signatures(octets) == len(published) > 0
         mail = email.message_from_bytes(octets, policy=email.policy.default)
         assert mail["TLS-Required"] == "No"
         assert (mail["TLS-Report-Domain"], mail["TLS-Report-Submitter"]) == (

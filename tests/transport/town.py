@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from appliance.config import Config
 from appliance.delivery import Outcome
-from appliance.keys import Keyring, signing
-from smtp.dkim import Signer
+from appliance.keys import Keyring
+from smtp.render import Renderer
 from smtp.route import NoRoute, Router
 from smtp.terms import CourierSettings, Message, Unreachable
 from smtp.transport.worker import Transport
@@ -118,7 +118,7 @@ class Town:
         self.posted: list[bytes] = []
         self._config = config
         self.keyring = keyring
-        self.signer = Signer("mail.midori.example", signing.active(keyring.signing_keys()))
+        self.signer = Renderer(config, keyring).signer
         self._ca_file = ca_file
         self._open = AsyncExitStack()
 
