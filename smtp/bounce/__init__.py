@@ -10,10 +10,10 @@ Semantics:
 - Complaints, vacations and success notices are no bounces; they are found with a cause of class `none`.
 - The order of trust between words and codes stands in `smtp.bounce.judge`, and only there.
 
-Modules: `mime` (octets to parts), `automatic` (what is no bounce), `report` and `prose` (evidence),
-`evidence`, `words`, `judge` (evidence to cause), `cause`, `finding`. Refuses to know deliveries: the
-signed return path says whom a bounce is about. Never raises; bounded in octets, parts, recipients and
-letters.
+Modules: `mime` (octets to parts), `automatic` (what is no bounce), `report`, `notification` and `prose`
+(to `evidence`), `words` with `phrases`, `judge` (evidence to cause), `cause`, `finding`. Refuses to know
+deliveries: the signed return path says whom a bounce is about. Never raises; bounded in octets, parts,
+recipients and letters.
 """
 
 from smtp.bounce import automatic, mime, notification, prose, report
@@ -78,7 +78,7 @@ def _findings(evidence: list[Evidence]) -> list[Finding]:
             reply_code=judged.reply_code,
             cause=judged.cause,
             is_final=not each.is_delay and judged.cause.class_ is not Class.NONE,
-            is_permanent=judged.is_permanent,
+            is_permanent=judged.is_permanent and not each.is_delay,
         )
         for each, judged in zip(evidence, judge_all(evidence), strict=True)
     ]

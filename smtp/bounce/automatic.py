@@ -52,8 +52,11 @@ _FAILURE_TEXT = re.compile(
     r"|拒否|存在しません|不明|エラー",
     re.IGNORECASE,
 )
+_LIST_SENDER = re.compile(r"-admin@|-owner@|-request@|owner-|fml", re.IGNORECASE)
 _LIST_REFUSAL = re.compile(
-    r"you are not (?:a )?member|are not member|not allowed to post|not subscribed", re.IGNORECASE
+    r"not (?:a )?member|reject|not allowed to post|not subscribed|error message|loop alert|security alert"
+    r"|\bfrom loop|spam mail from",
+    re.IGNORECASE,
 )
 
 
@@ -77,7 +80,7 @@ def is_bounce(mail: Mail, text: str) -> bool:
     if mail.first("x-failed-recipients"):
         return True
     subject = mail.first("subject")[:300]
-    if _LIST_REFUSAL.search(subject) and _LIST_REFUSAL.search(text[:4000]):
+    if _LIST_SENDER.search(mail.first("from")[:300]) and _LIST_REFUSAL.search(subject):
         return True
     if is_reply(mail):
         return False

@@ -63,6 +63,7 @@ _END_OF_SAID = re.compile(
     re.IGNORECASE,
 )
 _SAID_LETTERS = 800
+_CONSEQUENCE = re.compile(r"503|554.{0,20} no valid recipients|.{0,30}too many errors", re.IGNORECASE)
 _QMAIL = (
     ("does not like recipient", Command.RCPT),
     ("does not like sender", Command.MAIL),
@@ -82,7 +83,7 @@ class Evidence:
     diagnostic: str = ""
     category: str = ""  # the reporting system's own judgement (PowerMTA)
     prose: str = ""
-    everything: str = field(default="", repr=False)  # the whole text, where it speaks of one recipient only
+    everything: str = field(default="", repr=False)  # the whole text and the subject
 
     @property
     def is_delay(self) -> bool:
@@ -107,9 +108,9 @@ def code_in(text: str) -> int:
 def quotation(text: str) -> str:
     """What the receiver itself said, of a transcript (`<<< 550 …`) or of a sentence (`said: 550 …`)."""
     lines = [match[1] for match in _QUOTED.finditer(text)]
-    refusals = [line for line in lines if line[:1] in ("4", "5")]
+    refusals = [line for line in lines if line[:1] in ("4", "5") and _CONSEQUENCE.match(line) is None]
     if refusals:
-        code = next((line[:3] for line in refusals if line[:1] == "5" and line[:3] != "503"), refusals[0][:3])
+        code = next((line[:3] for line in refusals if line[:1] == "5"), refusals[0][:3])
         return "\n".join(line for line in refusals if line[:3] == code)
     match = _SAID.search(text)
     if match is None:

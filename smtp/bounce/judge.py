@@ -99,6 +99,11 @@ _CATEGORIES = {
     "policy related": Cause.POLICY,
     "virus related": Cause.VIRUS,
     "bad configuration": Cause.SYSTEM,
+    "noemail": Cause.USER_UNKNOWN,
+    "mailboxfull": Cause.MAILBOX_FULL,
+    "messagetoolarge": Cause.TOO_BIG,
+    "contentrejected": Cause.CONTENT,
+    "attachmentrejected": Cause.CONTENT,
 }
 _ADDRESS_STATUSES = frozenset({"1.0", "1.1", "1.3"})
 _BEFORE_RCPT = (Command.CONNECT, Command.HELLO, Command.MAIL)
@@ -149,7 +154,9 @@ def _judge(evidence: Evidence, reading: Reading) -> Judgement:
     if status.endswith(".0.0"):
         status = enhanced_in(quotation(context) or context) or status
     code = code_in(said) or code_in(context)
-    if evidence.action in ("delivered", "relayed", "expanded") or status.startswith("2"):
+    if evidence.action == "complained":
+        return Judgement(Cause.FEEDBACK, status, code)
+    if evidence.action in ("delivered", "deliverable", "relayed", "expanded") or status.startswith("2"):
         return Judgement(Cause.DELIVERED, status, code)
     command = command_in(context) if context else command_in(said)
     if command is Command.UNKNOWN:
@@ -205,7 +212,9 @@ def _is_temporary(status: str, code: int) -> bool:
 
 def _may_be_filter(text: str, status: str, command: Command) -> bool:
     """ "No such user", said so late or so vaguely that a filter may be meant."""
-    return command is not Command.RCPT and status[2:] not in _ADDRESS_STATUSES and words.is_ambiguous(text)
+    if command is Command.RCPT or status[2:] in _ADDRESS_STATUSES:
+        return False
+    return status[2:] == "2.1" or words.is_ambiguous(text)
 
 
 def _by_status(status: str) -> Cause | None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from smtp.bounce.evidence import Evidence
 
-_ACTIONS = {"delivery": "delivered", "bounce": "failed", "complaint": "failed"}
 RECIPIENTS = 50
 
 
@@ -38,14 +37,13 @@ def _evidence(told: dict[str, Any]) -> Iterator[Evidence]:
         for name in named if isinstance(named, list) else []:
             yield Evidence(str(name), "delivered", diagnostic=str(detail.get("smtpResponse", "")))
         return
-    named = detail.get(f"{kind}dRecipients" if kind == "bounce" else "complainedRecipients")
-    if not isinstance(named, list):
-        named = detail.get("bouncedRecipients")
+    named = detail.get("complainedRecipients" if kind == "complaint" else "bouncedRecipients")
     for each in named if isinstance(named, list) else []:
         if isinstance(each, dict):
             yield Evidence(
                 str(each.get("emailAddress", "")),
-                "failed",
+                "complained" if kind == "complaint" else "failed",
                 str(each.get("status", "")),
                 str(each.get("diagnosticCode", "")),
+                "" if each.get("diagnosticCode") else str(detail.get("bounceSubType", "")).lower(),
             )

@@ -104,6 +104,8 @@ def complaints(mail: Mail) -> list[str] | None:
             return named[:RECIPIENTS]
     if "feedback-report" in mail.first("content-type").lower():
         return []
+    if mail.first("x-apple-unsubscribe"):
+        return []
     returned = [part for part in mail.parts if part.kind.startswith(("message/rfc822", "text/rfc822"))]
     reported = [mime.first(mime.fields(part.content), "x-hmxmroriginalrecipient") for part in returned]
     return [name for name in reported if name] or None

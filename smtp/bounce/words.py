@@ -17,7 +17,7 @@ _LIST_URL = re.compile(
     r"\bhttps?://[^\s/]{0,80}(?:spamhaus|spamcop|sorbs|barracuda|abuseat|dnsbl|rbl|senderbase|talosint"
     r"|proofpoint|cloudmark)\S{0,300}"
 )
-_ADDRESS = re.compile(r"[^\s<>@:;,\[\]()]{1,64}@[a-z0-9.-]{1,255}")
+_ADDRESS = re.compile(r"[^\s<>@:;,\[\]()]{1,64}@[a-z0-9.-]{0,254}[a-z0-9]")
 _HOST = re.compile(r"\b[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){1,8} ?[\[(](?=[0-9a-f.:]{3,45}[\])])")
 _SPEAKER = re.compile(
     r"remote (?:host|server) (?:said|returned)|host .{1,100}? said|server message|in reply to"
@@ -40,7 +40,7 @@ _SPACES = re.compile(r"\s+")
 
 # What docomo, au and Yahoo! JAPAN also say of a person whose filter refuses.
 _AMBIGUOUS = re.compile(
-    r"(?<!local: )(?:user unknown|unknown user)(?! ?:)|user doesn't have an?|recipient not found"
+    r"(?<!local: )(?<!\.\.\. )(?:user unknown|unknown user)(?! ?:)|user doesn't have an?|recipient not found"
     r"|address(?:es)? (?:was |were )?rejected|recipients? (?:was |were )?rejected"
 )
 

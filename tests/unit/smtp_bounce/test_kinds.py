@@ -1,6 +1,8 @@
 """The same replies in every form: whatever system reports it, the cause is the receiver's."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +11,6 @@ from smtp.bounce import Cause, Class
 from tests.support.automatic import DELAYS
 from tests.support.automatic import REPLIES as AUTOMATIC
 from tests.support.bounces import FORMS, encoded, mail, postfix, with_bare_lf
-from tests.support.prose import PROSE
 from tests.support.replies import REPLIES
 
 RECIPIENTS = ("taro.yamada@receiver.example", "a..b@docomo.ne.jp", "X+school@sub.domain.example.jp")
@@ -62,16 +63,23 @@ def test_prose_in_japanese_without_any_code(sentence: str, cause: Cause, charset
     assert (found.recipient, found.cause) == ("hanako@receiver.example", cause)
 
 
-@pytest.mark.parametrize(("class_", "permanent", "sender", "subject", "text"), PROSE)
-def test_systems_that_report_in_prose(
-    class_: str, permanent: bool, sender: str, subject: str, text: str
-) -> None:
+def prose() -> list[tuple[str, str, str, str]]:
+    """The samples of `prose.txt`: verdict, From, Subject, text."""
+    samples = Path(__file__).with_name("prose.txt").read_text(encoding="utf-8").split("\n=== ")[1:]
+    found = []
+    for sample in samples:
+        head, _, text = sample.partition("\n\n")
+        verdict, sender, subject = head.split("\n")
+        found.append((verdict, sender.removeprefix("From: "), subject.removeprefix("Subject: "), text))
+    return found
+
+
+@pytest.mark.parametrize(("verdict", "sender", "subject", "text"), prose())
+def test_systems_that_report_in_prose(verdict: str, sender: str, subject: str, text: str) -> None:
     (found,) = bounce.read(mail(text, **{"from": sender, "subject": subject}))
-    assert (found.recipient, found.class_) == (
-        "taro@receiver.example" if "taro@" in text else found.recipient,
-        class_,
-    )
-    assert found.is_permanent is permanent
+    assert f"{found.class_}{' permanent' if found.is_permanent else ''}" == verdict
+    if "taro@" in text:
+        assert found.recipient == "taro@receiver.example"
 
 
 def test_eight_bits_that_call_themselves_iso_2022_jp_are_read_as_what_they_are() -> None:
@@ -127,3 +135,33 @@ def test_no_automatic_mail_is_taken_for_a_bounce(name: str) -> None:
 def test_a_delay_is_neither_final_nor_permanent(name: str) -> None:
     (found,) = bounce.read(DELAYS[name])
     assert (found.is_final, found.is_permanent) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("told", "causes"),
+    [
+        (
+            {"bounceSubType": "NoEmail", "bouncedRecipients": [{"emailAddress": "a@x.jp"}]},
+            [Cause.USER_UNKNOWN],
+        ),
+        (
+            {"bouncedRecipients": [{"emailAddress": "a@x.jp", "diagnosticCode": "smtp; 552 5.2.2 full"}]},
+            [Cause.MAILBOX_FULL],
+        ),
+        ({"bouncedRecipients": "nonsense"}, []),
+        ([], []),
+    ],
+)
+def test_a_sending_service_tells_in_json(told: object, causes: list[Cause]) -> None:
+    octets = mail(json.dumps({"notificationType": "Bounce", "bounce": told}), **{"from": "ses@x.example"})
+    found = [each.cause for each in bounce.read(octets)]
+    assert [cause for cause in found if cause is not Cause.UNDECIDED] == causes
+
+
+def test_a_complaint_in_json_is_no_bounce() -> None:
+    told = {
+        "notificationType": "Complaint",
+        "complaint": {"complainedRecipients": [{"emailAddress": "a@x.jp"}]},
+    }
+    (found,) = bounce.read(mail(json.dumps(told)))
+    assert (found.class_, found.is_final) == (Class.NONE, False)
