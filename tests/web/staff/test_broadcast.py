@@ -8,7 +8,7 @@ from appliance.actor import Role
 from appliance.config import Zone
 from appliance.delivery import Kind, Outcome, Result
 from appliance.directory.schools import retire_class
-from appliance.models import Account, Address, Audit, Broadcast, Delivery, School
+from appliance.models import Account, Address, Audit, Broadcast, Delivery, Registration, School
 from appliance.registration import routine
 from tests.web.staff.ward import Clerk, Ward, write
 from web.sender.app import create_app as create_sender
@@ -325,6 +325,16 @@ def test_a_class_without_registrants_is_not_sent_to(clerk: Clerk, ward: Ward) ->
     assert "登録している人がいません" in clerk.page
     clerk.send()
     assert Broadcast.get_by_id(broadcast_id).state == "draft"
+
+
+def test_a_school_that_nobody_has_registered_at_is_not_sent_to(clerk: Clerk, ward: Ward) -> None:
+    clerk.login("encho")
+    Registration.update(state="withdrawn").where(Registration.school == ward.other.id).execute()
+    broadcast_id = write(clerk)
+    assert "登録している人がいません" in clerk.page
+    clerk.send()
+    assert (clerk.status, deliveries(broadcast_id)) == (422, 0)
+    assert Broadcast.get_by_id(broadcast_id).body == "本日は、短縮授業です。"  # nothing of the work is lost
 
 
 def test_a_class_that_went_after_it_was_chosen_is_noticed(clerk: Clerk, ward: Ward) -> None:
