@@ -31,6 +31,13 @@ def test_the_principal_sends_an_urgent_mail_to_one_class(clerk: Clerk, ward: War
     assert {row.lane for row in Delivery.select().where(Delivery.broadcast == broadcast_id)} == {0}
 
 
+def test_what_is_checked_is_the_mail_as_it_will_be_read(clerk: Clerk) -> None:
+    clerk.login("kocho")
+    write(clerk, urgent=True)
+    assert "【緊急】【みどり第一小学校】短縮授業について" in clerk.page
+    assert "このメールは送信専用です。" in clerk.page
+
+
 def test_a_routine_mail_to_the_whole_school_needs_no_number(clerk: Clerk) -> None:
     clerk.login("kocho")
     broadcast_id = write(clerk)
