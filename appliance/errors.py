@@ -18,7 +18,7 @@ because messages end in logs.
     ├── LoginRefused             wrong id or password, suspended, throttled; one word for outside
     ├── WrongState               the object's state has no such transition
     ├── RegistrationError
-    │   ├── TokenUnknown · TokenExpired · TokenUsed
+    │   ├── TokenUnknown · TokenExpired (SchoolClosed) · TokenUsed
     │   ├── ClassGone            the class vanished between page and answer
     │   ├── NameInvalid          carries field and reason
     │   └── BudgetSpent          too many requests from one address
@@ -104,6 +104,10 @@ class TokenUnknown(RegistrationError):
 
 class TokenExpired(RegistrationError):
     """The link's time is over; a new empty mail brings a new one."""
+
+
+class SchoolClosed(TokenExpired):
+    """The link ended with its school; a new empty mail to that school brings none."""
 
 
 class TokenUsed(RegistrationError):

@@ -8,7 +8,7 @@ what makes it quick to sign. Cannot fail.
 from appliance.config.schema import Ward
 from appliance.models import Broadcast, School
 
-_RULE = "―" * 16
+_RULE = "―" * 12  # one line on the narrowest phone
 
 
 def subject_line(school: School, broadcast: Broadcast) -> str:

@@ -2,7 +2,7 @@
 
 Owns the single use of a link and the making of child and registration. The guardian zone calls it and can
 seal, but open nothing. Refuses to show anything that was stored. Fails with `TokenUnknown`, `TokenExpired`,
-`TokenUsed`, `ClassGone`, `NameInvalid`.
+`SchoolClosed`, `TokenUsed`, `ClassGone`, `NameInvalid`.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from appliance import db, names, token
 from appliance.delivery import letters
 from appliance.delivery.letters import LetterKind
 from appliance.directory.schools import classes
-from appliance.errors import ClassGone, TokenExpired, TokenUnknown, TokenUsed
+from appliance.errors import ClassGone, SchoolClosed, TokenExpired, TokenUnknown, TokenUsed
 from appliance.keys import Keyring, Purpose, Slot, name_form
 from appliance.models import Address, Child, Registration, School, SchoolClass
 from appliance.models.fields import row_id
@@ -58,7 +58,7 @@ def _waiting(text: str, now: datetime) -> Registration:
     if found.state != RegistrationState.REQUESTED or found.expires_at <= now:
         raise TokenExpired("the link has expired")
     if found.school.state != "open":
-        raise TokenExpired("the school is closed")
+        raise SchoolClosed("the school is closed")
     waiting: Registration = found
     return waiting
 

@@ -209,6 +209,7 @@ def test_registrants_are_looked_after(admin: Page, ward: Ward) -> None:
         admin.goto(f"{here}/{page}")
         seeing.judge(admin, f"admin-{page}")
     admin.get_by_role("button", name="登録を消す").click()
+    expect(admin.get_by_role("heading", name="登録を消しました")).to_be_visible()
     seeing.judge(admin, "admin-removed")
 
 

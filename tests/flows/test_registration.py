@@ -15,6 +15,7 @@ from appliance.errors import (
     ClassGone,
     KeyRefused,
     NameInvalid,
+    SchoolClosed,
     TokenExpired,
     TokenUnknown,
     TokenUsed,
@@ -210,7 +211,7 @@ def test_a_name_that_cannot_be_taken_costs_nothing(
 def test_a_school_that_closed_meanwhile_takes_no_registration(ward: Ward) -> None:
     link = ward.link(ward.empty_mail("hanako@docomo.ne.jp").registration_id)
     School.update(state="closed").where(School.id == ward.school.id).execute()
-    with pytest.raises(TokenExpired):
+    with pytest.raises(SchoolClosed):
         ward.confirm(link, "山田 花子", "山田 太郎")
 
 

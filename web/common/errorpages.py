@@ -90,6 +90,12 @@ STALE_FORM = Words(
     "This page was open for too long",
     "For safety it was not accepted. Open the page again and send it once more.",
 )
+NOT_THERE = Words(  # 404 on a site with a first page to go back to
+    "ページが見つかりません",
+    "なくなったか、ここでは見られないページです。最初のページから、もう一度進んでください。",
+    "Page not found",
+    "It is gone, or it cannot be seen from here. Start again from the first page.",
+)
 _RETRY_AFTER_S = "60"
 
 

@@ -10,11 +10,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, g, request, url_for
+from flask import Blueprint, Flask, Response, g, request, url_for
 
 from appliance import db, keystore
 from appliance.config import Config, Zone
-from appliance.errors import NotAllowed
+from appliance.errors import NotAllowed, NotYours
 from web.common import create as create_site
 from web.common import errorpages, public
 from web.common.language import LANGUAGES, catalogue
@@ -49,6 +49,8 @@ def create(
     app.jinja_env.filters.update(words.FILTERS)
     app.context_processor(lambda: _for_templates(navigation))
     app.register_error_handler(NotAllowed, _not_allowed)
+    app.register_error_handler(NotYours, _not_there)
+    app.register_error_handler(404, _not_there)
     _guard_database(app)
     return app
 
@@ -60,7 +62,13 @@ def _for_templates(navigation: Navigation) -> dict[str, object]:
         "menu": navigation() if known else [],
         "fragment": request.headers.get("X-Fragment") == "1",
         "kept": session.kept(),
+        "first_page": url_for("home.home"),
     }
+
+
+def _not_there(_: Exception) -> Response:
+    """404: never said which."""
+    return errorpages.answer(404, errorpages.NOT_THERE)
 
 
 def _not_allowed(error: NotAllowed) -> object:

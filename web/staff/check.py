@@ -16,6 +16,7 @@ from flask_babel import gettext as _
 from appliance import access, broadcast, clock, db
 from appliance.actor import Actor, Role
 from appliance.audience import Audience, Echo, echo
+from appliance.broadcast import wording
 from appliance.errors import AudienceChanged, AudienceEmpty, NotAllowed, TextInvalid, WrongState
 from appliance.models import Broadcast
 from appliance.states import BroadcastState
@@ -143,6 +144,8 @@ def _shown(found: Broadcast, errors: dict[str, str], audience: Echo | None = Non
         submitted=found.state == BroadcastState.SUBMITTED,
         from_address=desk().config.mail.from_address,
         letters=len(found.body),
+        subject_line=wording.subject_line(found.school, found),
+        mail_text=wording.text(desk().config.ward, found.school, found),
     )
 
 

@@ -7,7 +7,7 @@ import time_machine
 from flask.testing import FlaskClient
 
 from appliance import clock
-from appliance.models import Child, Delivery, Registration, SchoolClass
+from appliance.models import Child, Delivery, Registration, School, SchoolClass
 from tests.web.guardian.conftest import Ward
 
 Proof = Callable[[str], dict[str, str]]
@@ -113,6 +113,20 @@ def test_a_link_opened_after_a_day_asks_for_a_new_empty_mail(client: FlaskClient
     assert page.status_code == 410
     assert "24時間" in page.text
     assert "空メールを送ってください" in page.text
+
+
+def test_a_link_of_a_school_that_closed_meanwhile_leads_to_the_present_school(
+    client: FlaskClient, ward: Ward
+) -> None:
+    link = ward.invite()
+    School.update(state="closed").where(School.id == ward.school.id).execute()
+    for path in (f"/r/{link}", f"/r/{link}/class"):
+        response = client.get(path)
+        assert response.status_code == 410
+        assert "この学校の登録は終わりました" in response.text
+        assert "いま通っている学校の「登録案内」" in response.text
+        assert "新しいリンクが届きます" not in response.text  # an empty mail to this school brings none
+    assert "Send an empty email to that address" in client.get(f"/r/{link}?lang=en").text
 
 
 def test_a_link_that_expires_while_names_are_typed_says_so(

@@ -8,7 +8,7 @@ from appliance.actor import Role
 from appliance.config import Zone
 from appliance.delivery import Kind, Outcome, Result
 from appliance.directory.schools import retire_class
-from appliance.models import Account, Address, Audit, Broadcast, Delivery, School
+from appliance.models import Account, Address, Audit, Broadcast, Delivery, Registration, School
 from appliance.registration import routine
 from tests.web.staff.ward import Clerk, Ward, write
 from web.sender.app import create_app as create_sender
@@ -29,6 +29,13 @@ def test_the_principal_sends_an_urgent_mail_to_one_class(clerk: Clerk, ward: War
     assert "配信中" in clerk.page
     assert deliveries(broadcast_id) == 2
     assert {row.lane for row in Delivery.select().where(Delivery.broadcast == broadcast_id)} == {0}
+
+
+def test_what_is_checked_is_the_mail_as_it_will_be_read(clerk: Clerk) -> None:
+    clerk.login("kocho")
+    write(clerk, urgent=True)
+    assert "【緊急】【みどり第一小学校】短縮授業について" in clerk.page
+    assert "このメールは送信専用です。" in clerk.page
 
 
 def test_a_routine_mail_to_the_whole_school_needs_no_number(clerk: Clerk) -> None:
@@ -325,6 +332,16 @@ def test_a_class_without_registrants_is_not_sent_to(clerk: Clerk, ward: Ward) ->
     assert "登録している人がいません" in clerk.page
     clerk.send()
     assert Broadcast.get_by_id(broadcast_id).state == "draft"
+
+
+def test_a_school_that_nobody_has_registered_at_is_not_sent_to(clerk: Clerk, ward: Ward) -> None:
+    clerk.login("encho")
+    Registration.update(state="withdrawn").where(Registration.school == ward.other.id).execute()
+    broadcast_id = write(clerk)
+    assert "登録している人がいません" in clerk.page
+    clerk.send()
+    assert (clerk.status, deliveries(broadcast_id)) == (422, 0)
+    assert Broadcast.get_by_id(broadcast_id).body == "本日は、短縮授業です。"  # nothing of the work is lost
 
 
 def test_a_class_that_went_after_it_was_chosen_is_noticed(clerk: Clerk, ward: Ward) -> None:

@@ -7,7 +7,7 @@ import time_machine
 from flask import Flask
 
 from appliance import clock, delivery
-from appliance.broadcast import CATEGORIES
+from appliance.broadcast import CATEGORIES, wording
 from appliance.delivery import Kind, Outcome, Result
 from appliance.models import Account, Broadcast, Registration, School, SchoolClass
 from tests.web.staff.reading import japanese_in
@@ -22,6 +22,11 @@ ENGLISH = '<html lang="en"'
 def data(ward: Ward) -> list[str]:
     """What people entered: it stays as it is."""
     texts = [line for row in Broadcast.select() for line in (row.subject, *row.body.splitlines())]
+    for row in Broadcast.select():  # what is added to them is mail, too
+        texts += [
+            wording.subject_line(row.school, row),
+            *wording.text(ward.config.ward, row.school, row).splitlines(),
+        ]
     for kind in ("elementary", "kindergarten"):
         for category in CATEGORIES:
             given = sample(category, kind)
@@ -148,6 +153,7 @@ def test_a_page_that_is_not_there_says_so_in_both_languages_the_reader_s_first(c
         ("en", "Page not found", "ページが見つかりません"),
     ):
         clerk.open(f"/nowhere?lang={language}")
+        assert '<a class="link" href="/">' in clerk.page  # and how to go on
         assert f"<h1>{first}</h1>" in clerk.page
         assert f"<h2>{second}</h2>" in clerk.page
 

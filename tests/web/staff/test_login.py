@@ -2,6 +2,7 @@
 
 import time_machine
 from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 
 from appliance import clock
 from appliance.models import Account, Audit, Broadcast, StaffSession
@@ -41,6 +42,25 @@ def test_a_made_up_cookie_opens_nothing(clerk: Clerk, app: Flask) -> None:
     for value in ("", "x", "0" * 64, "f" * 63 + "g", "é" * 64):
         clerk.client.set_cookie(f"karamail_{site.zone}_session", value, domain=site.origin[7:])
         assert clerk.client.get("/").status_code == 303
+
+
+def test_a_session_signed_with_another_secret_is_no_session(clerk: Clerk, app: Flask) -> None:
+    """Flask's own cookie, forged whole: neither its language nor its proof is believed."""
+    site = app.extensions["karamail.site"]
+    forger = Flask("forger")
+    forger.secret_key = "guessed"
+    signer = SecureCookieSessionInterface().get_signing_serializer(forger)
+    assert signer is not None
+    proof = "0" * 40
+    value = signer.dumps({"lang": "en", "csrf_token": proof})
+    clerk.client.set_cookie(app.config["SESSION_COOKIE_NAME"], str(value), domain=site.origin[7:])
+    assert '<html lang="ja"' in clerk.client.get("/login").text
+    answer = clerk.client.post(
+        "/login", data={"csrf_token": proof, "login_id": "kocho", "password": PASSWORD}
+    )
+    assert answer.status_code == 400
+    assert "もう一度送ってください" in answer.text
+    assert StaffSession.select().count() == 0
 
 
 def test_the_cookie_of_the_other_site_opens_nothing(admin: Flask, sender: Flask) -> None:
