@@ -21,7 +21,7 @@ CATALOGUES := $(wildcard web/translations/*/LC_MESSAGES/*.po web/*/translations/
 ROOMS := $(wildcard appliance smtp web cli demo tests)
 TYPED := $(wildcard appliance smtp)
 
-.PHONY: help setup run check format test bench judges lock translations clean
+.PHONY: help setup run check format test bench fuzz judges lock translations clean
 
 help: ## list what can be made
 	@echo "Karamail. First time here: make run"
@@ -51,6 +51,9 @@ test: setup check ## everything that says whether it works: make test [ARGS="-k 
 bench: setup ## the figures beside Postfix + OpenDKIM: make bench [QUICK=1]
 	@.ci/packages.sh
 	@exec $(PY) -m tests.bench $(if $(filter-out 0,$(QUICK)),--quick) $(ARGS)
+
+fuzz: setup ## nonsense at the door of a real daemon: make fuzz [MINUTES=10]
+	@exec $(PY) -m tests.fuzz --minutes $(or $(MINUTES),10) $(ARGS)
 
 # mailauth, by the lock beside it, into a folder that git ignores. Without node and npm, or without a way to the
 # packages, the tests that ask it skip and say so.

@@ -21,7 +21,7 @@ because messages end in logs.
     │   ├── TokenUnknown · TokenExpired (SchoolClosed) · TokenUsed
     │   ├── ClassGone            the class vanished between page and answer
     │   ├── NameInvalid          carries field and reason
-    │   └── BudgetSpent          too many requests from one address
+    │   └── BudgetSpent          too many requests from one address, network or domain, or to one code
     └── BroadcastError
         ├── AudienceEmpty        nobody would get it
         ├── AudienceChanged      the number that was shown is no longer true
@@ -128,7 +128,7 @@ class NameInvalid(RegistrationError):
 
 
 class BudgetSpent(RegistrationError):
-    """One address asked too often; answer 451 4.7.1."""
+    """Too much of something in an hour; answer 451 4.7.1, the same whatever it was."""
 
 
 class BroadcastError(KaramailError):

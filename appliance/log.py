@@ -146,6 +146,11 @@ def inbound_ended(enhanced: str, reason: str) -> None:
     _line("inbound.ended", enhanced=enhanced, reason=reason)
 
 
+def budget_spent(kind: str, refused: int) -> None:
+    """An alarm, once a minute at most: mails wait (451) because a budget of this kind is spent."""
+    _line("budget.spent", kind=kind, refused=refused)
+
+
 def inbound_doubted(judgement: str, refused: bool) -> None:
     """The sender's domain did not vouch for an empty mail: fail, none, or trouble in asking."""
     _line("inbound.doubted", judgement=judgement, refused=refused)

@@ -187,7 +187,38 @@ class Mail(Section):
         description="When these checks take longer, the mail counts as doubtful and is taken.",
     )
     requests_per_address_per_hour: int = Field(
-        10, ge=1, description="Registration mails one address may cause."
+        10, ge=1, description="Empty mails of one address that are answered in an hour; the rest wait (451)."
+    )
+    requests_per_network_per_hour: int = Field(
+        6_000,
+        ge=1,
+        description="The same of one IPv4 /24 or IPv6 /48. A network here is a carrier's outgoing machines: "
+        "a school on one wifi still sends through its carriers.",
+    )
+    requests_per_domain_per_hour: int = Field(
+        500, ge=1, description="The same of one mail domain that is no carrier's: a provider, a company."
+    )
+    requests_per_carrier_per_hour: int = Field(
+        15_000,
+        ge=1,
+        description="The same of one carrier's domain, such as docomo.ne.jp: a ward of 43,000 that registers "
+        "within three evenings brings some 5,000 in its busiest hour.",
+    )
+    requests_per_code_per_hour: int = Field(
+        3_000,
+        ge=1,
+        description="The same to one security code. A school of 1,200 with two addresses per child may "
+        "register within the hour after an assembly. Beyond it the code is paused.",
+    )
+    requests_per_hour: int = Field(30_000, ge=1, description="The same in all, for all workers together.")
+    doubtful_percent: int = Field(
+        10,
+        ge=1,
+        le=100,
+        description="Share of these budgets for mails that their sender's domain does not vouch for.",
+    )
+    code_pause_minutes: int = Field(
+        30, ge=1, le=1440, description="How long mails to a code under attack wait (451) until it resumes."
     )
 
     @property

@@ -5,6 +5,7 @@ the two together. Refuses rules: those live in the module named like the noun. F
 """
 
 from appliance.models.base import Table, database
+from appliance.models.guard import Alarm, BudgetUse, CodePause
 from appliance.models.people import Account, AccountSchool, Audit, LoginFailure, StaffSession
 from appliance.models.queue import Attempt, Broadcast, Delivery, NotedBounce, Pace, Prepared, Worker
 from appliance.models.registry import Address, Child, Inbound, Registration
@@ -17,6 +18,7 @@ ALL = (
     Address, Child, Registration, Inbound, Broadcast, Delivery, Attempt,
     NotedBounce, Prepared, Worker, Pace,
     MtaStsPolicy, TlsTally, TlsReport,
+    BudgetUse, CodePause, Alarm,
 )  # fmt: skip
 
 __all__ = [
@@ -24,10 +26,13 @@ __all__ = [
     "Account",
     "AccountSchool",
     "Address",
+    "Alarm",
     "Attempt",
     "Audit",
     "Broadcast",
+    "BudgetUse",
     "Child",
+    "CodePause",
     "Delivery",
     "Inbound",
     "LoginFailure",

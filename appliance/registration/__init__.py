@@ -12,12 +12,14 @@ calls. Guarantees:
 Refuses to know how the mail arrived and how the form looks. Fails with the `RegistrationError` sentences.
 """
 
+from appliance.registration.budgets import Budgets
 from appliance.registration.confirm import Confirmed, Invitation, confirm, look
 from appliance.registration.request import Request, Requested, request, request_many
 from appliance.registration.upkeep import expire
 from appliance.security_code import is_shaped as is_code_shaped
 
 __all__ = [
+    "Budgets",
     "Confirmed",
     "Invitation",
     "Request",

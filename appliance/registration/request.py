@@ -19,6 +19,7 @@ from appliance.keys import Keyring, Purpose, Slot
 from appliance.keystore import WARD
 from appliance.models import Address, Delivery, Inbound, Registration, School, SecurityCode
 from appliance.models.fields import row_id
+from appliance.registration.budgets import GENEROUS, BudgetKind, Budgets, Purse
 from appliance.states import DeliveryState, RegistrationState
 
 BUDGET_WINDOW = timedelta(hours=1)
@@ -76,12 +77,18 @@ def request(
 
 
 def request_many(
-    keyring: Keyring, requests: Sequence[Request], *, now: datetime, budget: int = 10, token_hours: int = 24
+    keyring: Keyring,
+    requests: Sequence[Request],
+    *,
+    now: datetime,
+    budget: int = 10,
+    budgets: Budgets = GENEROUS,
+    token_hours: int = 24,
 ) -> list[Requested | BudgetSpent]:
     """Takes all requests in one transaction; the answers come in their order.
 
-    `budget` is how many answers one address gets in an hour. Raises `DatabaseUnavailable`; then
-    none is taken.
+    `budget` is how many answers one address gets in an hour, `budgets` what all together get. Raises
+    `DatabaseUnavailable`; then none is taken.
     """
     with db.transaction():
         targets = _targets({item.local_part.lower() for item in requests})
@@ -89,6 +96,8 @@ def request_many(
         indexes = [keyring.index(Purpose.ADDRESSES, item.sender.index_form) for item in requests]
         spent = _answers_within(set(indexes), now - BUDGET_WINDOW)
         fresh = _claim_digests(requests, now)
+        purse = Purse(keyring, budgets, requests, now)
+        refused: list[bytes] = []
         results: list[Requested | BudgetSpent] = []
         chosen: list[int] = []
         for place, item in enumerate(requests):
@@ -97,13 +106,20 @@ def request_many(
                 continue
             fresh.discard(item.digest)  # the same mail twice in one group
             if spent.get(indexes[place], 0) >= budget:
-                Inbound.delete().where(Inbound.digest == item.digest).execute()
-                results.append(BudgetSpent("too many requests from one address"))
+                kind: BudgetKind | None = purse.refuse(BudgetKind.ADDRESS)
+            else:
+                kind = purse.refusal(place, item.local_part)
+            if kind is not None:
+                refused.append(item.digest)
+                results.append(BudgetSpent(f"too many requests: {kind}"))
                 continue
             spent[indexes[place]] = spent.get(indexes[place], 0) + 1
             chosen.append(place)
             registration_id = row_id() if places[place].kind is LetterKind.REPLY else None
             results.append(Requested(places[place].kind, places[place].school_id, registration_id))
+        if refused:  # their senders' retries are no repetitions
+            Inbound.delete().where(Inbound.digest.in_(refused)).execute()
+        purse.close()
         if chosen:
             addresses = _addresses(
                 keyring, [(places[n].school_id, indexes[n], requests[n].sender) for n in chosen], now
@@ -164,38 +180,31 @@ def _claim_digests(requests: Sequence[Request], now: datetime) -> set[bytes]:
 def _addresses(
     keyring: Keyring, wanted: Sequence[tuple[int, bytes, MailAddress]], now: datetime
 ) -> dict[tuple[int, bytes], tuple[int, str]]:
-    """Id and site of each (school, index), making the rows that are not there."""
+    """Id and site of each (school, index), making the rows that are not there.
 
-    def known() -> dict[tuple[int, bytes], tuple[int, str]]:
-        rows = (
-            Address.select(Address.school_id, Address.address_index, Address.id, Address.site)
-            .where(Address.address_index.in_([index for _, index, _ in wanted]))
-            .tuples()
+    Without looking first: a known address must take as long, and as many statements, as an unknown one.
+    """
+    rows = []
+    for (school_id, index), sender in {(school, index): sender for school, index, sender in wanted}.items():
+        new = row_id()
+        slot = Slot(Purpose.ADDRESSES, "address", "sealed", school_id, new)
+        rows.append(
+            {
+                "id": new,
+                "school_id": school_id,
+                "address_index": index,
+                "sealed": keyring.seal(slot, sender.canonical),
+                "site": site_label(keyring, sender),
+                "created_at": now,
+            }
         )
-        return {(school_id, bytes(index)): (row, site) for school_id, index, row, site in rows}
-
-    found = known()
-    missing = {
-        (school_id, index): sender for school_id, index, sender in wanted if (school_id, index) not in found
-    }
-    if missing:
-        rows = []
-        for (school_id, index), sender in missing.items():
-            new = row_id()
-            slot = Slot(Purpose.ADDRESSES, "address", "sealed", school_id, new)
-            rows.append(
-                {
-                    "id": new,
-                    "school_id": school_id,
-                    "address_index": index,
-                    "sealed": keyring.seal(slot, sender.canonical),
-                    "site": site_label(keyring, sender),
-                    "created_at": now,
-                }
-            )
-        Address.insert_many(rows).on_conflict_ignore().execute()
-        found = known()
-    return found
+    Address.insert_many(rows).on_conflict_ignore().execute()
+    found = (
+        Address.select(Address.school_id, Address.address_index, Address.id, Address.site)
+        .where(Address.address_index.in_([index for _, index, _ in wanted]))
+        .tuples()
+    )
+    return {(school_id, bytes(index)): (row, site) for school_id, index, row, site in found}
 
 
 def site_label(keyring: Keyring, address: MailAddress) -> str:

@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from peewee import fn
 
 from appliance import db
-from appliance.models import Address, Attempt, Delivery, Inbound, Registration
+from appliance.models import Address, Alarm, Attempt, CodePause, Delivery, Inbound, Registration
 from appliance.states import DELIVERY_OPEN, RegistrationState
 
 KEEP_UNCONFIRMED = timedelta(days=7)
 KEEP_DIGESTS = timedelta(days=6)  # senders retry for five
+KEEP_ALARMS = timedelta(days=30)
 _BATCH = 500
 
 
@@ -25,6 +26,8 @@ def expire(now: datetime) -> int:
             .where(Registration.state == RegistrationState.REQUESTED, Registration.expires_at <= now)
             .execute()
         )
+        CodePause.delete().where(CodePause.until_at < now).execute()
+        Alarm.delete().where(Alarm.at < now - KEEP_ALARMS).execute()
         Inbound.delete().where(Inbound.received_at < now - KEEP_DIGESTS).execute()
     while _forget_some(now - KEEP_UNCONFIRMED):
         pass

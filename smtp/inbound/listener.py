@@ -72,6 +72,7 @@ class Inbound:
         deadline = loop.time() + grace_s
         if self._door.sessions:
             await asyncio.wait({session.finished for session in self._door.sessions}, timeout=grace_s)
+        self._door.intake.judge.close()
         await self._batcher.close(max(deadline - loop.time(), 1.0))
         for session in tuple(self._door.sessions):
             session.abandon()

@@ -54,7 +54,7 @@ FLOODED = Reply(421, "4.3.4", "Far too much data")
 
 # --- 4xx: try again
 NOT_NOW = Reply(451, "4.3.0", "Not kept, try again later")
-BUDGET_SPENT = Reply(451, "4.7.1", "Too many mails from this address, try again later")
+BUDGET_SPENT = Reply(451, "4.7.1", "Too many mails for now, try again later")
 TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "Too many recipients, send the rest separately")
 SEND_SEPARATELY = Reply(452, "4.5.3", "Send a separate mail to this recipient")
 POSTMASTER_FULL = Reply(452, "4.3.1", "No room at the moment")

@@ -155,7 +155,7 @@ def test_too_many_mails_from_one_address_wait(play: Callable[[Scene], None]) -> 
         for number in range(allowed):
             assert await house.send("hanako@au.com", number=number) == TAKEN
         late = await house.send("hanako@au.com", number=allowed)
-        assert late == "451 4.7.1 Too many mails from this address, try again later"
+        assert late == "451 4.7.1 Too many mails for now, try again later"
         assert await house.send("taro@au.com") == TAKEN
 
     play(scene)

@@ -24,6 +24,9 @@ from_address = "school@mail.midori.example"
 listen = ["127.0.0.1:{mail_port}"]
 authenticity = "off"  # most tests have no DNS
 max_connections_per_network_per_minute = 1000000  # here everybody comes from 127.0.0.0/24
+requests_per_network_per_hour = 1000000
+requests_per_code_per_hour = 1000000
+requests_per_hour = 1000000
 workers = 1
 
 [relay]
