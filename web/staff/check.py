@@ -17,6 +17,7 @@ from appliance import access, broadcast, clock, db
 from appliance.actor import Actor, Role
 from appliance.audience import Audience, Echo, echo
 from appliance.errors import AudienceChanged, AudienceEmpty, NotAllowed, TextInvalid, WrongState
+from appliance.forecast import forecast
 from appliance.models import Broadcast
 from appliance.states import BroadcastState
 from web.common import page
@@ -143,6 +144,7 @@ def _shown(found: Broadcast, errors: dict[str, str], audience: Echo | None = Non
         submitted=found.state == BroadcastState.SUBMITTED,
         from_address=desk().config.mail.from_address,
         letters=len(found.body),
+        forecast=forecast(desk().config, audience, urgent=found.urgent, now=clock.now()),
     )
 
 
