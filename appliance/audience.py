@@ -50,6 +50,8 @@ class Echo:
     children: int
     addresses: int
     by_carrier: dict[Carrier, int]
+    by_site: dict[str, int]
+    """As the queue groups them: carriers, and private domains each by itself."""
     routine_off: int = 0
     """Addresses that a routine mail leaves out because their guardian wants urgent mail only."""
 
@@ -101,6 +103,7 @@ def echo(school_id: int, audience: Audience, *, urgent: bool = True) -> Echo:
         classes=[row for row in classes if chosen is None or row.school_class_id in chosen],
         children=children,
         addresses=sum(by_carrier.values()),
+        by_site=dict(by_site),
         by_carrier=dict(sorted(by_carrier.items(), key=lambda pair: -pair[1])),
         routine_off=off,
     )

@@ -42,6 +42,9 @@ smtp_port = {places.smtp_port}
 allow_private_targets = true
 spool_dir = "spool"
 ca_file = "{tls_cert}"
+
+[broadcast]
+quiet_minutes = 0  # whoever tries the town at the full hour should not wait
 """
 
 _SITE = """

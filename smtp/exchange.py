@@ -63,12 +63,14 @@ class Seat:
     Remembers whether it carries mail that is not urgent: only so many of a site's connections may.
     """
 
-    __slots__ = ("_exchange", "ordinary")
+    __slots__ = ("_exchange", "ordinary", "retired")
 
     def __init__(self, exchange: "Exchange") -> None:
         self._exchange = exchange
         self.ordinary = 0
         """Letters on their way here that are not urgent."""
+        self.retired = False
+        """The connection is no longer ours to hold: it ends with what it carries."""
 
     def take(self) -> Message | None:
         return self._exchange.take(self)
@@ -133,6 +135,8 @@ class Exchange:
 
     def _may_sit(self, seat: Seat, lane: int) -> bool:
         """Urgent mail on any connection; the rest on those that carry such, or on so many more."""
+        if seat.retired:
+            return False
         return lane == URGENT or bool(seat.ordinary) or len(self._ordinary) < self._bounds.ordinary()
 
     # --- what a courier asks for, by its seat

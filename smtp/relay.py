@@ -219,7 +219,8 @@ class Relay:
 
     async def _divide(self, now: datetime) -> None:
         lease_s = self._config.relay.lease_s
-        self._dispatch.divide(await self._in_database(delivery.serving, lease_s=lease_s, now=now))
+        crew = await self._in_database(delivery.crew, self._worker, lease_s=lease_s, now=now)
+        self._dispatch.divide(crew)
 
     # --- claiming
 

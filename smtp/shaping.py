@@ -6,7 +6,8 @@ a worker that starts again begins with the limits of `appliance.limits`. Cannot 
 
 - *Window.* AIMD, as TCP's: a wish for less (421, a 4.7.x for speed, au's TCP reset: `smtp.verdict`) halves it
   and pauses the site; a connection that ended well gives a quarter of a connection back. Several connections
-  that hear the same wish halve it once. Greylisting, a full mailbox and trouble on their side change nothing.
+  that hear the same wish halve it once. A 421 at the door while others of us are inside says how many it
+  bears, and the window closes to those. Greylisting, a full mailbox and trouble on their side change nothing.
 - *Suspension.* Resets in a row, or wishes for less in a row with nothing taken in between, suspend the site:
   knocking on prolongs a block. After it one connection tries; if it is turned away, too, the next suspension
   is twice as long.
@@ -24,7 +25,8 @@ from appliance.config import SiteLimits
 from appliance.limits import reserved
 
 _RECOVERY = 0.25  # connections regained per connection that ended well
-_PAUSE_S = 15.0  # after being turned away
+_PAUSE_S = 15.0  # after a wish for less
+_CROWDED_S = 60.0
 _SUSPENSION_S = 120.0
 _SUSPENSION_MOST_S = 900.0
 _STRIKES = 3
@@ -88,6 +90,7 @@ class Window:
         self._not_before_s = _NEVER
         self._halved_until_s = _NEVER
         self._suspended_until_s = _NEVER
+        self._grow_after_s = _NEVER
         self._strikes = 0
         self._probing = False
         self._suspension_s = _SUSPENSION_S
@@ -139,9 +142,17 @@ class Window:
         if throttled:
             self._give_way(now_s)
         elif accepted and not reset:
-            self._recover()
+            self._recover(now_s)
         if fresh and (self._strikes >= _STRIKES or self._probing):
             self._suspend(now_s)
+
+    def crowded(self, now_s: float, inside: int) -> None:
+        """Turned away at the door while `inside` others are in, or may yet get in: that is what it bears.
+
+        No reason to leave it alone, but for a while it is not asked for more.
+        """
+        self._open = max(self._one, min(self._open, inside * self._one))
+        self._grow_after_s = now_s + _CROWDED_S
 
     def _give_way(self, now_s: float) -> None:
         if now_s >= self._halved_until_s:
@@ -149,12 +160,13 @@ class Window:
             self._halved_until_s = now_s + _PAUSE_S
         self._not_before_s = max(self._not_before_s, now_s + _PAUSE_S)
 
-    def _recover(self) -> None:
+    def _recover(self, now_s: float) -> None:
         self._strikes = 0
         if self._probing:
             self._probing = False
             self._suspension_s = _SUSPENSION_S
-        self._open = min(1.0, self._open + _RECOVERY * self._one)
+        if now_s >= self._grow_after_s:
+            self._open = min(1.0, self._open + _RECOVERY * self._one)
 
     def _suspend(self, now_s: float) -> None:
         if now_s < self._suspended_until_s:

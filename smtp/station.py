@@ -2,7 +2,8 @@
 
 Owns the couriers of an `Exchange` and the wait after trouble. Refuses to decide limits (`shaping`) and how a
 session comes about (`transport.approach`). Fails by deferring: when no host can be reached, everything that
-waits here gets the outcome of the last try, and the queue's schedule brings it back.
+waits here gets the outcome of the last try, and the queue's schedule brings it back. A site that asks for
+less than one connection is left alone, and what waits for it goes back to the queue untried.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from dataclasses import replace
 
 from appliance import clock, log
 from appliance.config import Config, SiteLimits
-from appliance.delivery import Reason
+from appliance.delivery import Outcome, Reason
 from appliance.limits import limits_for
 from smtp.courier import Courier
 from smtp.exchange import URGENT, Exchange, Ledger, Seat
@@ -58,7 +59,8 @@ class Station:
             linger_s=_LINGER_S,
         )
         self.exchange = Exchange(label, renderer, ledger, self)
-        self._couriers: dict[asyncio.Task[None], Courier | None] = {}
+        self._couriers: dict[asyncio.Task[None], tuple[Seat, Courier | None]] = {}
+        self._knocking = 0
         self._later: asyncio.TimerHandle | None = None
         self._accepted_before = 0
         self.pace = 0
@@ -98,8 +100,13 @@ class Station:
 
     @property
     def left_alone(self) -> bool:
-        """The site has asked for less: for the moment nothing is claimed for it."""
-        return self._window.left_alone(clock.monotonic())
+        """The site has asked for less and nobody is inside: for the moment nothing is claimed for it."""
+        return self._window.left_alone(clock.monotonic()) and not self._inside
+
+    @property
+    def _inside(self) -> int:
+        """Connections past the door."""
+        return sum(courier is not None for _, courier in self._couriers.values())
 
     @property
     def room(self) -> int:
@@ -107,9 +114,12 @@ class Station:
         return max(_ROOM_PER_CONNECTION * self._window.share.connections, self.pace)
 
     def resize(self) -> None:
-        """Workers have come or gone: what is no longer ours to carry goes back."""
+        """Workers have come or gone: what is no longer ours to carry goes back, connections too many end."""
         self._window.resize(self._share(self._limits, self._shared_as))
         self.exchange.give_back(keep=self.takes)
+        most = self._window.share.connections
+        for place, (seat, _) in enumerate(self._couriers.values()):
+            seat.retired = place >= most
 
     @property
     def stale(self) -> bool:
@@ -135,8 +145,8 @@ class Station:
 
     def staff(self) -> None:
         """Wakes idle couriers and sends as many more as the waiting letters and the site's window want."""
-        for courier in self._couriers.values():
-            if courier is not None:
+        for seat, courier in self._couriers.values():
+            if courier is not None and self.exchange.offers(seat):
                 courier.wake()
         now_s = clock.monotonic()
         wanted = min(self._window.connections(now_s), self._wanted(now_s))
@@ -144,8 +154,9 @@ class Station:
             if not self._window.may_connect(now_s):
                 self._look_again()
                 return
-            task = asyncio.create_task(self._serve(), name=f"courier-{self.exchange.name}")
-            self._couriers[task] = None
+            seat = Seat(self.exchange)
+            task = asyncio.create_task(self._serve(seat), name=f"courier-{self.exchange.name}")
+            self._couriers[task] = (seat, None)
             task.add_done_callback(self._returned)
 
     def _wanted(self, now_s: float) -> int:
@@ -163,18 +174,21 @@ class Station:
             if isinstance(error, OSError):
                 self._broken(error)
 
-    async def _serve(self) -> None:
+    async def _serve(self, seat: Seat) -> None:
         """One courier's life: connect to the first host that answers, carry, report; again while useful."""
         task = asyncio.current_task()
         assert task is not None
-        seat = Seat(self.exchange)
         while self._useful(seat):
-            courier = await self._connect(seat)
+            self._knocking += 1
+            try:
+                courier = await self._connect(seat)
+            finally:
+                self._knocking -= 1
             if courier is None:
                 return
-            self._couriers[task] = courier
+            self._couriers[task] = (seat, courier)
             ended = await courier.run()
-            self._couriers[task] = None
+            self._couriers[task] = (seat, None)
             now_s = clock.monotonic()
             self._window.ended(now_s, throttled=ended.throttled, reset=ended.reset, accepted=ended.accepted)
             log.connection_ended(self.exchange.name, ended.accepted, ended.why, ended.throttled)
@@ -191,11 +205,28 @@ class Station:
         try:
             return await self._approach.connect(self._route, self._settings, seat, self.exchange.name)
         except Unreachable as error:
-            last = error.outcome
-        self._window.ended(clock.monotonic(), throttled=last.throttled, reset=last.reason is Reason.RESET)
-        if not any(self._couriers.values()):  # others of us are inside: only this one was not let in
-            log.site_unreachable(self.exchange.name, self.exchange.defer_all(last), last.reason)
+            self._not_let_in(error.outcome)
         return None
+
+    def _not_let_in(self, last: Outcome) -> None:
+        """While others of us are inside, or may yet get in, only this connection was refused.
+
+        Otherwise, where the site asked for less, the letters wait in the queue until the window opens again;
+        where nobody answers, each is deferred by its schedule.
+        """
+        others, reset = self._inside + self._knocking - 1, last.reason is Reason.RESET
+        if others and last.throttled and not reset:
+            self._window.crowded(clock.monotonic(), others)
+        else:
+            self._window.ended(clock.monotonic(), throttled=last.throttled, reset=reset)
+        if others:
+            return
+        deferred = 0
+        if last.throttled:
+            self.exchange.give_back()
+        else:
+            deferred = self.exchange.defer_all(last)
+        log.site_unreachable(self.exchange.name, deferred, last.reason)
 
     async def close(self, within_s: float) -> None:
         """Lets the couriers finish what they carry; cuts those that take longer."""

@@ -15,6 +15,7 @@ from appliance.actor import Actor, Role
 from appliance.audience import Audience
 from appliance.broadcast.draft import require_complete
 from appliance.config import Config
+from appliance.delivery import retry
 from appliance.errors import AudienceChanged, AudienceEmpty, NotAllowed, WrongState
 from appliance.models import Broadcast, Delivery
 from appliance.models.fields import micros
@@ -69,7 +70,10 @@ def send(config: Config, actor: Actor, broadcast: Broadcast, *, shown_addresses:
             _move(broadcast, _S.SUBMITTED, submitted_at=now)
             _move(broadcast, _S.APPROVED, decided_by=actor.account_id, decided_at=now)
         _move(broadcast, _S.SENDING, started_at=begins_at, useful_until=begins_at + life)
-        count = _queue(broadcast, now, begins_at, begins_at + life)
+        first = retry.first_at(
+            urgent=broadcast.urgent, quiet_minutes=config.broadcast.quiet_minutes, now=begins_at
+        )
+        count = _queue(broadcast, now, first, begins_at + life)
         if count == 0:
             raise AudienceEmpty("nobody is registered there")
         if count != shown_addresses:
@@ -78,7 +82,9 @@ def send(config: Config, actor: Actor, broadcast: Broadcast, *, shown_addresses:
     return count
 
 
-def _queue(broadcast: Broadcast, now: datetime, begins_at: datetime, expires_at: datetime) -> int:
+def _queue(
+    broadcast: Broadcast, now: datetime, first: tuple[datetime, timedelta], expires_at: datetime
+) -> int:
     """The rows. `turn` counts the site's letters in virtual time (start-time fair queueing, Goyal 1996).
 
     A broadcast begins where the queue of the site and lane stands at this moment and takes one turn per
@@ -107,7 +113,7 @@ def _queue(broadcast: Broadcast, now: datetime, begins_at: datetime, expires_at:
         )
         SELECT 'broadcast', ?, ?, spread.id, spread.site, ?,
                frontier.turn + ROW_NUMBER() OVER (PARTITION BY spread.site ORDER BY place, spread.id),
-               'queued', 0, ?, ?, 0, '', '', {db.false()}, ?
+               'queued', 0, ? + CAST(place * ? AS BIGINT), ?, 0, '', '', {db.false()}, ?
         FROM spread JOIN frontier ON frontier.site = spread.site
         ORDER BY place
         """,  # noqa: S608  (constants only)
@@ -116,7 +122,8 @@ def _queue(broadcast: Broadcast, now: datetime, begins_at: datetime, expires_at:
         broadcast.school_id,
         broadcast.id,
         lane,
-        micros(begins_at),
+        micros(first[0]),
+        first[1] // timedelta(microseconds=1),
         micros(expires_at),
         micros(now),
     )

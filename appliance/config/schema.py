@@ -310,6 +310,9 @@ class Broadcast(Section):
     )
     urgent_useful_h: float = Field(12.0, gt=0, le=168, description="An urgent mail is given up after it.")
     routine_useful_h: float = Field(72.0, gt=0, le=720, description="A routine mail is given up after it.")
+    quiet_minutes: int = Field(
+        2, ge=0, le=15, description="Minutes around the full hour in which no routine mail begins; 0: none."
+    )
 
 
 class Account(Section):
@@ -358,7 +361,7 @@ class Config(Section):
     admin: Site
     registration: Registration = Registration.model_construct(token_hours=24, names_max=60)
     broadcast: Broadcast = Broadcast.model_construct(
-        take_back_s=10, urgent_useful_h=12.0, routine_useful_h=72.0
+        take_back_s=10, urgent_useful_h=12.0, routine_useful_h=72.0, quiet_minutes=2
     )
     account: Account = Account.model_construct(
         session_idle_minutes=30, session_hours=10, password_min_length=12, failures_per_quarter_hour=10

@@ -30,7 +30,7 @@ from appliance.delivery.claim import (
 )
 from appliance.delivery.journal import Journal, Replay
 from appliance.delivery.outcome import Kind, Outcome, Reason
-from appliance.delivery.presence import leave, report, serving
+from appliance.delivery.presence import crew, leave, report
 from appliance.delivery.settle import Result, expire, finish_broadcasts, halted, settle
 from appliance.delivery.status import Progress, progress
 
@@ -48,6 +48,7 @@ __all__ = [
     "awaiting",
     "bounced",
     "claim",
+    "crew",
     "expire",
     "extend",
     "finish_broadcasts",
@@ -61,7 +62,6 @@ __all__ = [
     "release_claims",
     "release_worker",
     "report",
-    "serving",
     "settle",
     "sites_waiting",
     "take_over",

@@ -1,10 +1,10 @@
 """Which mail workers are alive, on all nodes: among them the limits of each receiving site are divided.
 
-Owns the table of workers and who counts. A worker counts as long as its sign of life is no older than a
-lease, and not before it has been known for a moment: by then all others have read of it, so that at no time
-two of them hold the same connection of a site. Where nobody is known so long, the eldest counts alone.
-Refuses to decide who serves what: `smtp.shaping` does. Fails with `DatabaseUnavailable`; the worker then goes
-by what it last knew.
+Owns the table of workers and who counts. Others count from the moment they are seen until their sign of life
+is older than a lease. A worker counts itself only when it has been there for a moment: by then the others
+have seen it and let go of its share, so that at no time two of them hold the same connection of a site. The
+eldest need not wait. Refuses to decide who serves what: `smtp.shaping` does. Fails with
+`DatabaseUnavailable`: the worker then goes by what it last knew.
 """
 
 from datetime import datetime, timedelta
@@ -13,8 +13,8 @@ from appliance import db
 from appliance.models import Worker
 from appliance.models.fields import micros
 
-SETTLE_IN_S = 2.0
-"""Longer than a worker takes from one look at the table to the next."""
+SETTLE_IN_S = 3.0
+"""Longer than a worker takes from one look at the table to the next, and to end a connection."""
 
 
 def report(name: str, node: str, *, lease_s: float, now: datetime) -> None:
@@ -42,11 +42,13 @@ def leave(name: str) -> None:
         Worker.delete().where(Worker.name == name).execute()
 
 
-def serving(*, lease_s: float, now: datetime) -> tuple[str, ...]:
-    """The workers among which the sites are divided, in the order of their names."""
+def crew(name: str, *, lease_s: float, now: datetime) -> tuple[str, ...]:
+    """The workers among which `name` divides the sites, by their names; none while it must wait."""
     with db.guarded():
         known = list(Worker.select().where(Worker.seen_at >= now - timedelta(seconds=lease_s)))
-    settled = [row for row in known if row.since <= now - timedelta(seconds=SETTLE_IN_S)]
-    if known and not settled:
-        settled = [min(known, key=lambda row: (row.since, row.name))]
-    return tuple(sorted(row.name for row in settled))
+    eldest_first = sorted(known, key=lambda row: (row.since, row.name))
+    mine = next((row for row in known if row.name == name), None)
+    if mine is None:
+        return ()
+    waits = mine.since > now - timedelta(seconds=SETTLE_IN_S) and mine is not eldest_first[0]
+    return () if waits else tuple(sorted(row.name for row in known))

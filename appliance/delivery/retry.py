@@ -1,7 +1,8 @@
-"""When to try again.
+"""When to try, and when to try again.
 
 Owns the schedule: minutes for urgent mail and letters, longer for routine, with jitter so that a site that
-deferred thousands is not hit by all of them at one moment. Refuses to give up: expiry does that. Cannot fail.
+deferred thousands is not hit by all of them at one moment; and the minutes around the full hour, in which
+carriers are busy and routine mail keeps out of the way. Refuses to give up: expiry does that. Cannot fail.
 """
 
 import random
@@ -21,3 +22,16 @@ def next_at(lane: int, attempts: int, *, throttled: bool, now: datetime) -> date
         base = max(base, _THROTTLED_AT_LEAST)
     slot = random.randrange(_SLOTS)  # noqa: S311  (jitter, not a secret)
     return now + base + base * slot / (2 * _SLOTS)
+
+
+def first_at(*, urgent: bool, quiet_minutes: int, now: datetime) -> tuple[datetime, timedelta]:
+    """When the first attempts of a broadcast begin, and over how long they are spread.
+
+    Urgent mail at once. Routine mail, too, but for `quiet_minutes` before and after the full hour: then it
+    begins after them, spread over twice as long, so that no new peak takes the place of the old one.
+    """
+    quiet = timedelta(minutes=quiet_minutes)
+    hour = (now + quiet).replace(minute=0, second=0, microsecond=0)
+    if urgent or not hour - quiet <= now < hour + quiet:
+        return now, timedelta(0)
+    return hour + quiet, 2 * quiet

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from peewee import SQL, fn
 
 from appliance import db
-from appliance.delivery import bounce, retry
+from appliance.delivery import bounce, pace, retry
 from appliance.delivery.outcome import Kind, Outcome
 from appliance.models import Attempt, Broadcast, Delivery
 from appliance.models.fields import micros
@@ -147,7 +147,7 @@ def expire(now: datetime) -> int:
 
 
 def finish_broadcasts(now: datetime) -> int:
-    """A broadcast whose last delivery has ended is finished."""
+    """A broadcast whose last delivery has ended is finished, and on record is how fast it went."""
     still_open = Delivery.select(Delivery.id).where(
         Delivery.broadcast == Broadcast.id, Delivery.state.in_(DELIVERY_OPEN)
     )
@@ -156,11 +156,17 @@ def finish_broadcasts(now: datetime) -> int:
     if not waiting:
         return 0
     with db.transaction():
-        return int(
-            Broadcast.update(state=BroadcastState.FINISHED, finished_at=now)
+        finished = [
+            row[0]
+            for row in Broadcast.update(state=BroadcastState.FINISHED, finished_at=now)
             .where(Broadcast.state == BroadcastState.SENDING, ~fn.EXISTS(still_open))
+            .returning(Broadcast.id)
+            .tuples()
             .execute()
-        )
+        ]
+        for broadcast_id in finished:
+            pace.note(broadcast_id, now)
+    return len(finished)
 
 
 def halted(now: datetime) -> set[int]:

@@ -3,9 +3,11 @@
 import os
 import re
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import time_machine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -150,6 +152,35 @@ def test_what_was_deferred_comes_back_before_what_never_went(ward: Ward) -> None
     assert not {row.id for row in first} & set(accept(10))
     Delivery.update(next_at=clock.now() - timedelta(seconds=1)).where(Delivery.state == "deferred").execute()
     assert set(accept(5)) == {row.id for row in first}
+
+
+# --- the full hour
+
+
+@pytest.mark.parametrize(
+    ("minute", "waits_minutes", "spread_minutes"),
+    [(57, 0, 0), (58, 4, 4), (0, 2, 4), (1, 1, 4), (2, 0, 0), (30, 0, 0)],
+)
+def test_routine_mail_keeps_off_the_full_hour_and_urgent_mail_never_waits(
+    ward: Ward, morning: time_machine.Traveller, minute: int, waits_minutes: int, spread_minutes: int
+) -> None:
+    """docomo suffers at :00, when everybody's mail programs wake up."""
+    quiet = ward.config.broadcast.model_copy(update={"quiet_minutes": 2})
+    careful = replace(ward, config=ward.config.model_copy(update={"broadcast": quiet}))
+    enrol(ward.classes[0], 100)
+    morning.move_to(clock.now().replace(minute=minute))
+    now = clock.now()
+    routine, urgent = (send(careful, ward.school, urgent=kind) for kind in (False, True))
+    waits = sorted(
+        (row.next_at - now).total_seconds() / 60
+        for row in Delivery.select().where(Delivery.broadcast == routine.id)
+    )
+    assert waits_minutes <= waits[0] <= waits[-1] <= waits_minutes + spread_minutes
+    assert waits[-1] - waits[0] >= spread_minutes * 0.9
+    assert len(take("w1", "docomo", 500)) == (100 if waits[-1] else 200), "the urgent ones at once"
+    assert delivery.progress(urgent.id).by_state["sending"] == 100
+    morning.shift(8 * 60)
+    assert len(take("w1", "docomo", 500)) == (100 if waits[-1] else 0)
 
 
 # --- cheap, whatever the length of the queue

@@ -40,6 +40,7 @@ dot_timeout_s = 10
 
 [broadcast]
 take_back_s = {take_back_s}
+quiet_minutes = 0
 
 [guardian]
 origin = "http://guardian.midori.example"

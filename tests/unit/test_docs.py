@@ -17,6 +17,7 @@ from appliance.config import Zone, describe
 from appliance.config.describe import settings
 from appliance.keys import secrets
 from appliance.keys.ring import OPENERS
+from appliance.limits import STARTING_LIMITS
 from cli.main import main as karamail
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -188,6 +189,18 @@ def test_the_table_of_what_a_zone_opens_is_the_one_the_program_keeps() -> None:
     assert {row[0].strip("`") for row in rows} == {purpose.value for purpose in OPENERS}
     wrong = [row[0] for row in rows if not held(opened, row)]
     assert not wrong, f"not as in appliance.keys.ring.OPENERS: {wrong}"
+
+
+def test_the_table_of_limits_is_the_one_the_program_starts_with() -> None:
+    rows = table(text_of("docs/shaping.md"), "## Starting limits")
+    written = {row[0].strip("`"): [float(cell) if cell else None for cell in row[1:5]] for row in rows}
+    assert written == {
+        carrier.value: [
+            limits.connections, limits.messages_per_connection, limits.per_s, limits.connections_per_s,
+        ]
+        for carrier, limits in STARTING_LIMITS.items()
+    }  # fmt: skip
+    assert all(row[5] for row in rows), "each with its source"
 
 
 def test_every_table_of_the_database_is_on_the_page() -> None:

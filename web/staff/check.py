@@ -18,6 +18,7 @@ from appliance.actor import Actor, Role
 from appliance.audience import Audience, Echo, echo
 from appliance.broadcast import wording
 from appliance.errors import AudienceChanged, AudienceEmpty, NotAllowed, TextInvalid, WrongState
+from appliance.forecast import forecast
 from appliance.models import Broadcast
 from appliance.states import BroadcastState
 from web.common import page
@@ -146,6 +147,7 @@ def _shown(found: Broadcast, errors: dict[str, str], audience: Echo | None = Non
         letters=len(found.body),
         subject_line=wording.subject_line(found.school, found),
         mail_text=wording.text(desk().config.ward, found.school, found),
+        forecast=forecast(desk().config, audience, urgent=found.urgent, now=clock.now()),
     )
 
 

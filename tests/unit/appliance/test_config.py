@@ -232,7 +232,7 @@ def test_the_mail_zone_has_no_web_site(path: Path) -> None:
 
 def test_what_was_left_out_has_the_defaults_of_its_own_schema(path: Path) -> None:
     """The defaults of whole tables are written out once more in `Config`; they must be the same."""
-    path.write_text(path.read_text().replace("[broadcast]\ntake_back_s = 0\n", ""))
+    path.write_text(path.read_text().replace("[broadcast]\ntake_back_s = 0\nquiet_minutes = 0\n", ""))
     loaded = config.load(path)
     for section in ("registration", "broadcast", "account"):
         kind = type(getattr(loaded, section))

@@ -163,6 +163,18 @@ def test_a_wish_for_less_after_a_good_deal_was_taken_is_not_a_block() -> None:
         assert window.connections(now_s) >= 1
 
 
+def test_a_421_at_a_crowded_door_closes_the_window_to_those_who_are_inside() -> None:
+    window = Window(SiteLimits(connections=8))
+    for others in (7, 6, 5, 4, 3, 2):
+        window.crowded(1000.0, others)
+    assert window.connections(1000.0) == 2, "and no pause: the two go on"
+    window.ended(1059.0, **GOOD)
+    assert window.connections(1059.0) == 2
+    for _ in range(4):
+        window.ended(1061.0, **GOOD)
+    assert window.connections(1061.0) == 3, "after a minute it asks for more again"
+
+
 # --- many workers
 
 
