@@ -41,8 +41,8 @@ class Ledger:
         result = Result(
             claimed.id, claimed.token, claimed.lane, claimed.attempts, self.worker, outcome, clock.now()
         )
+        self.results.append(result)  # first: a journal that refuses it must not cost us what we know
         self.journal.outcome(result)
-        self.results.append(result)
         self.full()
 
     def may_be_tried(self, claimed: Claimed) -> bool:

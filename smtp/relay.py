@@ -89,8 +89,11 @@ class Relay:
         try:
             while self._ledger.results or self._ledger.untried:
                 await self._settle()
-            await self._in_database(  # what a claim that was cut short had taken
-                delivery.release_worker, self._worker, uncertain_ids=set(), now=clock.now()
+            await self._in_database(  # what a claim that was cut short had taken, or a full disk left open
+                delivery.release_worker,
+                self._worker,
+                uncertain_ids=self._ledger.journal.open_ids,
+                now=clock.now(),
             )
             await self._in_database(delivery.leave, self._worker)
             self._ledger.journal.clear()

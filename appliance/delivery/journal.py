@@ -39,7 +39,13 @@ class Journal:
         self._worker = worker
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         self._open: dict[int, int] = {}
+        self._torn = False
         self._written = os.fstat(self._file).st_size
+
+    @property
+    def open_ids(self) -> set[int]:
+        """Deliveries whose body may be out and whose end is not noted here."""
+        return set(self._open)
 
     def replay(self) -> Replay:
         """Reads what the predecessor left. A half-written or torn line is what was never said."""
@@ -85,12 +91,11 @@ class Journal:
 
     def committing(self, delivery_id: int, token: int) -> None:
         """The body's bytes are about to go; from here the receiver may have the mail."""
-        self._open[delivery_id] = token
         self._append(b"C %d %d\n" % (delivery_id, token))
+        self._open[delivery_id] = token
 
     def outcome(self, result: Result) -> None:
         """The attempt's end is known."""
-        self._open.pop(result.delivery_id, None)
         outcome = result.outcome
         self._append(
             b"O %d %d %d %d %s %d %s %s %d %d %d\n"
@@ -108,6 +113,7 @@ class Journal:
                 micros(result.at),
             )
         )
+        self._open.pop(result.delivery_id, None)
 
     def settled(self, waiting: Iterable[Result]) -> None:
         """A group is committed. Cuts a long file, keeping what is still open and not yet committed."""
@@ -126,11 +132,13 @@ class Journal:
         os.close(old)
 
     def _append(self, line: bytes) -> None:
-        view = memoryview(line)
+        view = memoryview(b" torn\n" + line if self._torn else line)
+        self._torn = True  # a full disk takes half a line: the next one must not become its end
         while view:
             count = os.write(self._file, view)
             self._written += count
             view = view[count:]
+        self._torn = False
 
     def close(self) -> None:
         os.close(self._file)

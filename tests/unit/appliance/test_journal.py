@@ -1,6 +1,8 @@
 """The worker's journal: what a kill -9 leaves behind is read back; what was half written was never said."""
 
+import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -145,3 +147,38 @@ def test_nobody_else_reads_it_and_it_holds_numbers_and_closed_words(written: Jou
     written.outcome(result(1, OUTCOMES[1]))
     assert path.stat().st_mode & 0o777 == 0o600
     assert b"@" not in path.read_bytes()
+
+
+@contextmanager
+def full_after(path: Path, octets: int) -> Iterator[None]:
+    """The file may grow by so much and no more, as on a disk that is nearly full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + octets, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_an_outcome_that_the_disk_refused_leaves_its_delivery_open(written: Journal, path: Path) -> None:
+    written.committing(7, 70)
+    with full_after(path, 5), pytest.raises(OSError, match="File too large"):
+        written.outcome(result(7))
+    assert written.open_ids == {7}
+    assert successor(path).uncertain == {7}
+    written.outcome(result(7))
+    assert written.open_ids == set()
+
+
+def test_half_a_line_on_a_full_disk_does_not_swallow_the_next_one(written: Journal, path: Path) -> None:
+    line = len(path.read_bytes())
+    written.committing(7, 70)
+    line = len(path.read_bytes()) - line
+    for room in range(1, line):
+        with full_after(path, room), pytest.raises(OSError, match="File too large"):
+            written.committing(8, 80)
+        written.committing(9, 90)
+        written.outcome(result(9))
+    assert written.open_ids == {7}
+    assert successor(path).uncertain == {7}
+    assert {each.delivery_id for each in successor(path).results} == {9}
