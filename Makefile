@@ -18,6 +18,7 @@ TOOLS := $(VENV)/.stamp-tools
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
 CATALOGUES := $(wildcard web/translations/*/LC_MESSAGES/*.po web/*/translations/*/LC_MESSAGES/*.po)
 # Code that is checked: the rooms that exist.
+JOBS ?= 2
 ROOMS := $(wildcard appliance smtp web cli demo tests)
 TYPED := $(wildcard appliance smtp)
 
@@ -43,10 +44,11 @@ format: $(TOOLS) ## rewrite layout and import order as `make check` wants them
 	@$(PY) -m ruff format $(ROOMS)
 	@$(PY) -m ruff check --fix $(ROOMS)
 
+# Tests of one file stay in one process; the browser's come last (tests/conftest.py).
 test: setup check ## everything that says whether it works: make test [ARGS="-k codes tests/flows"]
 	@.ci/packages.sh
 	@$(MAKE) judges
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: setup ## the figures beside Postfix + OpenDKIM: make bench [QUICK=1]
 	@.ci/packages.sh
