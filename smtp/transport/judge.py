@@ -77,21 +77,21 @@ def peer_chain(session: ssl.SSLObject) -> list[bytes]:
 
 @cache
 def authorities(ca_file: Path) -> Store:
-    """The roots that are trusted. Raises `OperatorError` where the file holds none.
+    """The roots that are trusted. Raises `OperatorError` where the file holds no certificate.
 
     Those without a positive serial number (RFC 5280 4.1.2.2) are left out: the verifier is about to refuse
-    them.
+    them. A file that holds only a server's own certificate trusts that one.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(ca_file)
         told = [str(root["serialNumber"]) for root in context.get_ca_certs()]
         roots = zip(context.get_ca_certs(binary_form=True), told, strict=True)
-        return Store([x509.load_der_x509_certificate(der) for der, serial in roots if int(serial, 16) > 0])
+        trusted = [x509.load_der_x509_certificate(der) for der, serial in roots if int(serial, 16) > 0]
+        return Store(trusted or x509.load_pem_x509_certificates(ca_file.read_bytes()))
     except (OSError, ValueError):
-        raise OperatorError(
-            f"{ca_file}: expected certificates of authorities in PEM (relay.ca_file)"
-        ) from None
+        why = f"{ca_file}: expected certificates of authorities in PEM (relay.ca_file)"
+        raise OperatorError(why) from None
 
 
 def _dane(policy: Policy, chain: list[x509.Certificate], now: datetime) -> Failure | None:

@@ -193,7 +193,11 @@ class Policies:
         if not addresses.secure:
             return None, math.inf
         for base in dict.fromkeys((addresses.canonical, host)):
-            found = await self.resolver.tlsa(base, self._port)
+            try:
+                found = await self.resolver.tlsa(base, self._port)
+            except NoAnswer:
+                self._tally.count(terms.report_to, Policy(Kind.TLSA), host, "", Failure.DNSSEC_INVALID)
+                raise
             if found.secure and found.records:
                 names = dict.fromkeys((base, host, *((terms.domain,) if mx_secure else ())))
                 return _of_records(found.records, tuple(names)), found.ttl_s

@@ -20,14 +20,13 @@ class Kind(StrEnum):
 
 
 class Failure(StrEnum):
-    """The result types of RFC 8460 4.3."""
+    """The result types of RFC 8460 4.3, those that we can tell."""
 
     STARTTLS_NOT_SUPPORTED = "starttls-not-supported"
     HOST_MISMATCH = "certificate-host-mismatch"
     EXPIRED = "certificate-expired"
     NOT_TRUSTED = "certificate-not-trusted"
     VALIDATION = "validation-failure"
-    TLSA_INVALID = "tlsa-invalid"
     DNSSEC_INVALID = "dnssec-invalid"
     STS_FETCH = "sts-policy-fetch-error"
     STS_INVALID = "sts-policy-invalid"

@@ -122,10 +122,12 @@ async def test_a_host_whose_records_cannot_be_looked_up_is_passed_over(town: Tow
         town.names.servfail = frozenset({f"_{town.port}._tcp.{HOST}"})
         assert (await town.deliver()).kind is Kind.ACCEPTED
         assert (first.sessions, second.mails) == (0, ["encrypted"])
+        town.record('_smtp._tls.city.example. 60 IN TXT "v=TLSRPTv1; rua=mailto:tls@city.example"')
         town.names.servfail |= {f"_{town.port}._tcp.mx2.city.example"}
         town.forget_dns()
         outcome = await town.deliver()
         assert (outcome.kind, outcome.enhanced) == (Kind.DEFERRED, "4.4.3")
+        assert town.counted() == {"dnssec-invalid": 2}
 
 
 async def test_dane_goes_before_mta_sts(town: Town) -> None:

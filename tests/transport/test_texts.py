@@ -9,7 +9,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from appliance import config
 from appliance.errors import OperatorError
+from demo import certificate
+from demo import settings as demo_settings
+from demo.places import Places
 from smtp.transport import tlsrpt
 from smtp.transport.judge import authorities, judge
 from smtp.transport.mta_sts import Mode, PolicyInvalid, StsPolicy, record_id
@@ -112,6 +116,14 @@ def test_noise_is_no_certificate(chain: list[bytes]) -> None:
     record = Record(3, 1, 1, b"x" * 32)
     policy = Policy(Kind.TLSA, Level.AUTHENTICATED, (record,), ("mx.city.example",))
     assert judge(policy, chain, Path("unused"), datetime.now(UTC)) is Failure.VALIDATION
+
+
+def test_a_file_with_a_servers_own_certificate_will_do(tmp_path: Path) -> None:
+    """As in the demo town, where nobody signs for anybody."""
+    places = Places(tmp_path)
+    certificate.ensure(places)
+    demo_settings.write(places)
+    authorities(config.load(places.config_file).relay.ca_file)
 
 
 def test_authorities_that_are_not_there_are_said_at_start(tmp_path: Path) -> None:
