@@ -7,7 +7,7 @@ from appliance.security_code import ALPHABET, LENGTH, is_shaped, mint
 CODES = [mint() for _ in range(20)] + ["22222222"]
 
 
-@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("code", CODES, ids=range(len(CODES)))
 def test_every_single_slip_is_noticed(code: str) -> None:
     slips = [
         code[:place] + other + code[place + 1 :]
@@ -18,7 +18,7 @@ def test_every_single_slip_is_noticed(code: str) -> None:
     assert [slip for slip in slips if is_shaped(slip)] == []
 
 
-@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("code", CODES, ids=range(len(CODES)))
 def test_every_swap_of_two_neighbours_is_noticed(code: str) -> None:
     swaps = [
         code[:place] + code[place + 1] + code[place] + code[place + 2 :]
