@@ -7,6 +7,7 @@ Refuses to read status reports, which come first. Never fails; linear.
 
 import re
 
+from smtp.bounce.evidence import code_in, enhanced_in
 from smtp.bounce.mime import Mail
 
 _REPLY_FIELDS = frozenset({
@@ -90,4 +91,11 @@ def is_bounce(mail: Mail, text: str) -> bool:
         return False
     says_so = _FAILURE_SUBJECT.search(subject) is not None
     tells_it = _FAILURE_TEXT.search(text[:16000]) is not None
-    return from_machine and (says_so or tells_it) or says_so and tells_it
+    if from_machine and not tells_it:
+        return says_so and _names_something(text)
+    return from_machine or says_so and tells_it
+
+
+def _names_something(text: str) -> bool:
+    """Beside its subject the mail has at least an address or a code to show."""
+    return "@" in text or code_in(text) != 0 or enhanced_in(text) != ""

@@ -165,3 +165,8 @@ def test_a_complaint_in_json_is_no_bounce() -> None:
     }
     (found,) = bounce.read(mail(json.dumps(told)))
     assert (found.class_, found.is_final) == (Class.NONE, False)
+
+
+@pytest.mark.parametrize("text", ["", "?", "Sayonara."])
+def test_a_subject_alone_is_no_bounce(text: str) -> None:
+    assert bounce.read(mail(text, subject="failure notice")) == []
