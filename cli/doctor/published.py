@@ -73,9 +73,7 @@ def _finding(names: Names, group: list[Record]) -> Finding:
         found = names.find(first.name, first.kind)
     except NotThere as reason:
         if reason.silent:
-            return broken(
-                AREA, f"{title}: {reason}", _MEANS[first.topic], "look at the domain's nameservers."
-            )
+            return broken(AREA, f"{title}: {reason}", _means(first), "look at the domain's nameservers.")
         if first.kind == "CNAME" and _has_address(names, first.name):
             return ok(AREA, f"{title}: an address of its own")
         if first.kind == "TLSA":
@@ -86,13 +84,19 @@ def _finding(names: Names, group: list[Record]) -> Finding:
         return ok(AREA, title)
     serious, text = fault
     if serious and first.needed or first.kind == "TLSA":
-        return broken(AREA, f"{title}: {text}", _MEANS[first.topic], _todo(first))
-    return warning(AREA, f"{title}: {text}", _MEANS[first.topic], _todo(first))
+        return broken(AREA, f"{title}: {text}", _means(first), _todo(first))
+    return warning(AREA, f"{title}: {text}", _means(first), _todo(first))
+
+
+def _means(record: Record) -> str:
+    if "._report._dmarc." in record.name:
+        return "nothing at once; reports about our mail are not sent to us."
+    return _MEANS[record.topic]
 
 
 def _lacking(record: Record, what: str) -> Finding:
     status = Status.BROKEN if record.needed else Status.WARNING
-    return Finding(status, AREA, what, _MEANS[record.topic], _todo(record))
+    return Finding(status, AREA, what, _means(record), _todo(record))
 
 
 def _todo(record: Record) -> str:

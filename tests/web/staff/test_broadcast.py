@@ -5,11 +5,9 @@ from flask import Flask
 
 from appliance import clock, delivery
 from appliance.actor import Role
-from appliance.config import Zone
 from appliance.delivery import Kind, Outcome, Result
 from appliance.directory.schools import retire_class
-from appliance.models import Account, Address, Audit, Broadcast, Delivery, Registration, School
-from appliance.registration import routine
+from appliance.models import Account, Audit, Broadcast, Delivery, Registration, School
 from tests.web.staff.ward import Clerk, Ward, write
 from web.sender.app import create_app as create_sender
 
@@ -43,31 +41,6 @@ def test_a_routine_mail_to_the_whole_school_needs_no_number(clerk: Clerk) -> Non
     broadcast_id = write(clerk)
     clerk.send()
     assert deliveries(broadcast_id) == 4
-
-
-def stop_routine(ward: Ward, school: School) -> None:
-    """One guardian of the school has pressed the button that the mail program shows above a routine mail."""
-    key = ward.keyring(Zone.MAIL).secret(routine.SECRET)
-    address = Address.get(Address.school_id == school.id)
-    routine.switch(key, routine.stop_token(key, address.id), off=True, now=clock.now())
-
-
-def test_who_stopped_routine_mail_is_left_out_and_the_check_page_says_so(clerk: Clerk, ward: Ward) -> None:
-    stop_routine(ward, ward.school)
-    clerk.login("kocho")
-    routine_mail = write(clerk)
-    assert "ほかに1件の宛先は、保護者が通常の連絡を止めている" in clerk.page
-    clerk.send()
-    assert deliveries(routine_mail) == 3
-
-
-def test_who_stopped_routine_mail_gets_the_urgent_one(clerk: Clerk, ward: Ward) -> None:
-    stop_routine(ward, ward.school)
-    clerk.login("kocho")
-    urgent_mail = write(clerk, urgent=True)
-    assert "通常の連絡を止めている" not in clerk.page
-    clerk.send(typed="4")
-    assert deliveries(urgent_mail) == 4
 
 
 @pytest.mark.parametrize("typed", ["", "3", "-4", "four", "4" * 400])
