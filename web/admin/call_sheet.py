@@ -22,6 +22,9 @@ pages = Blueprint("call_sheet", __name__)
 _WHY = {
     Reason.UNKNOWN_USER: later("アドレスがなくなっています"),
     Reason.UNKNOWN_OR_FILTERED: later("受信拒否の設定か、アドレスの廃止"),
+    Reason.MOVED: later("アドレスが変わっています"),
+    Reason.SUSPENDED: later("アドレスが止められています"),
+    Reason.UNKNOWN_DOMAIN: later("アドレスの「@」より後がありません"),
     Reason.MAILBOX_FULL: later("受信箱がいっぱいです"),
     Reason.REFUSED: later("相手のメール会社が断りました"),
     Reason.ADDRESS_SYNTAX: later("アドレスの形を相手が受け付けません"),
