@@ -75,7 +75,7 @@ def signing_domains(questions: Questions, content: bytes) -> Iterator[str]:
     trouble: NoAnswer | None = None
     try:
         message = dkim.DKIM(content, minkey=_MINIMUM_KEY_BITS)
-    except dkim.DKIMException:  # not a message, as far as dkimpy can tell
+    except (dkim.DKIMException, IndexError):  # no message to dkimpy; IndexError: it begins with a folded line
         return
     count = sum(name.lower() == b"dkim-signature" for name, _ in message.headers)
     for number in range(min(count, _SIGNATURES)):

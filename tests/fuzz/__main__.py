@@ -121,8 +121,10 @@ def _judge(house: Installation, heard: Heard, reply: str, early_kib: int, late_k
         if fault in said:
             raise Strange(next(line for line in said.splitlines() if fault in line))
     kept = Inbound.select().count()
-    if kept > heard.lines[TAKEN] + 1:
-        raise Strange(f"{kept} mails are kept, {heard.lines[TAKEN] + 1} were answered 250")
+    if kept > heard.lines[TAKEN] + 1 + heard.unheard:
+        raise Strange(
+            f"{kept} mails are kept, {heard.lines[TAKEN] + 1} heard 250 and {heard.unheard} hung up before"
+        )
     if not Registration.select().where(Registration.state == "requested").count():
         raise Strange("the guardian's mail left no row")
     if late_kib - early_kib > GROWTH_KIB:

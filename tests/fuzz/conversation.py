@@ -21,6 +21,7 @@ class Heard:
     """What all conversations together heard."""
 
     conversations: int = 0
+    unheard: int = 0  # ended before the daemon had said its last word, which may have been a 250
     lines: Counter[str] = field(default_factory=Counter)
 
 
@@ -33,6 +34,7 @@ class Conversation:
         self._port = port
         self._words = words
         self._heard = heard
+        self._heard_out = False
 
     async def play(self) -> None:
         """Raises `Strange`."""
@@ -48,6 +50,7 @@ class Conversation:
         except (OSError, ssl.SSLError):
             pass  # it hung up on us
         finally:
+            self._heard.unheard += not self._heard_out
             listening.cancel()
             writer.transport.abort()
         if listening.done() and not listening.cancelled() and (error := listening.exception()):
@@ -95,7 +98,10 @@ class Conversation:
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         try:
-            while line := await reader.readline():
+            while True:
+                if not (line := await reader.readline()):
+                    self._heard_out = True
+                    return
                 text = line.decode("latin-1")
                 if not text.endswith("\r\n"):
                     return  # cut off by the end of the connection
@@ -142,5 +148,6 @@ class Handshake(Conversation):
         except (OSError, ssl.SSLError):
             pass
         finally:
+            self._heard.unheard += not self._heard_out
             writer.transport.abort()
         self._heard.conversations += 1

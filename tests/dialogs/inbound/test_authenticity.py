@@ -135,7 +135,7 @@ def test_the_word_of_the_domain_decides(
 
 
 def test_a_signature_of_the_domain_counts_where_the_way_was_a_detour(
-    judging: Stage, signing_key: rsa.RSAPrivateKey, run: Run
+    judging: Stage, signing_key: rsa.RSAPrivateKey, run: Run, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """SPF says -all because somebody forwards; the signature of the sender's own domain still holds."""
     content = mail("hanako@signed.example")
@@ -151,8 +151,11 @@ def test_a_signature_of_the_domain_counts_where_the_way_was_a_detour(
             part_of_body + content,
             b"DKIM-Signature: v=1\r\n" * 50 + signature + content,
             b"DKIM-Signature: \xff\x00;;=\r\n" + content,
+            b" folded before any field\r\n" + content,
+            b"no field\r\n" + content,
         ):
             assert await send(port, "hanako@signed.example", tampered) == REFUSED
+        assert '"unexpected"' not in capfd.readouterr().err
         await judging.close()
 
     run(dialog())
