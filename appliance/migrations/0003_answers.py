@@ -54,7 +54,9 @@ def _allow_kinds() -> None:
         (text,) = statement("SELECT sql FROM sqlite_schema WHERE name = 'delivery'").fetchone()
         (version,) = statement("PRAGMA schema_version").fetchone()
         statement("PRAGMA writable_schema = ON")
-        statement("UPDATE sqlite_schema SET sql = ? WHERE name = 'delivery'", _LIST.sub(_wider, text, count=1))
+        statement(
+            "UPDATE sqlite_schema SET sql = ? WHERE name = 'delivery'", _LIST.sub(_wider, text, count=1)
+        )
         statement(f"PRAGMA schema_version = {version + 1}")
         statement("PRAGMA writable_schema = OFF")
         return
