@@ -2,8 +2,8 @@
 
 Owns reading a mail for its words, away from the loop and from the database's thread, and the reply to the
 final dot. Refuses to know what words mean: `appliance.answer` does. An answer from a stranger is refused in
-the dialogue, so that somebody who wrote from another account learns of it from his own server, and we write to
-nobody. Fails like `intake`: 451 in any doubt.
+the dialogue, so that somebody who wrote from another account learns of it from his own server, and we write
+to nobody. Fails like `intake`: 451 in any doubt.
 """
 
 import asyncio

@@ -34,7 +34,8 @@ _RULE = re.compile(r"\A\s*(?:-- ?|[-_=─━—*~＿―ー]{4,})\s*\Z")
 _SIGNATURE = re.compile(
     r"\A\s*(?:.{0,30}(?:から|より)送信(?:しました)?。?|yahoo!メール.{0,80}"
     r"|sent from (?:my|the|yahoo|outlook|samsung|android).{0,60}|get outlook for .{0,60}"
-    r"|enviado (?:do|de|a partir).{0,60}|发自我的.{0,30}|从我的.{0,30}发送|나의 .{0,30}에서 보냄|đã gửi từ .{0,40})\s*\Z",
+    r"|enviado (?:do|de|a partir).{0,60}|发自我的.{0,30}|从我的.{0,30}发送|나의 .{0,30}에서 보냄"
+    r"|đã gửi từ .{0,40})\s*\Z",
     re.IGNORECASE,
 )
 
