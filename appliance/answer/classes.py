@@ -61,7 +61,7 @@ def _digits(grade: str, label: str) -> str:
     text = f"{grade} {label}"
     numbers: Iterable[str] = (number.lstrip("0") for number in _DIGITS.findall(_spaced(text)))
     found = [number for number in numbers if number]
-    left = _FILLERS.sub("", plain(text).translate(_KANJI))
+    left = _FILLERS.sub("", plain(text).translate(_KANJI)).replace("ー", "")
     return "-".join(found) if len(found) == 2 and left.isdigit() else ""
 
 

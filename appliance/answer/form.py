@@ -20,6 +20,7 @@ from appliance.models import SchoolClass
 
 FIELDS = ("school_class", "child_name", "guardian_name")
 _BY_LABEL = {word: name for name, word in words.named("label:")}
+_CIRCLED = {ord("①"): "1) ", ord("②"): "2) ", ord("③"): "3) "}
 _LINES_MAX = 200
 _NUMBER = re.compile(r"\A[(\[]?([123])[)\].:、,\s]+(?=\S)(.*)\Z", re.DOTALL)
 _ITEM = re.compile(r"\A[(\[]?[1-9][)\].、]?\s*")
@@ -62,8 +63,8 @@ def _name(text: str, name: str, names_max: int) -> str | None:
 
 
 def _lines(text: str) -> list[str]:
-    lines = (unicodedata.normalize("NFKC", line).strip() for line in text.splitlines()[:_LINES_MAX])
-    return [line for line in lines if line]
+    lines = (line.translate(_CIRCLED) for line in text.splitlines()[:_LINES_MAX])
+    return [line for line in (unicodedata.normalize("NFKC", line).strip() for line in lines) if line]
 
 
 def _fields(lines: Iterable[str], classes: Sequence[SchoolClass]) -> dict[str, str]:

@@ -61,7 +61,7 @@ def read(content: bytes) -> Written:
 
 
 def _subject(message: Message) -> str:
-    raw = str(message.get("Subject") or "")[:2000]
+    raw = next((str(value) for name, value in message.raw_items() if name.lower() == "subject"), "")[:2000]
     text = _WORD.sub(_decoded_word, _BETWEEN_WORDS.sub(r"\1\2", raw))
     if not text.isascii() or "\x1b" in text:  # raw octets, which the parser keeps as surrogates
         text = charsets.decode(text.encode("utf-8", "surrogateescape"), "")
@@ -132,7 +132,9 @@ class _Reader(HTMLParser):
 
     def _break(self, tag: str) -> None:
         if tag in self._LINES:
-            self._out.append("\n> " if self._quoted else "\n")
+            line = "\n> " if self._quoted else "\n"
+            if self._out[-1:] != [line]:
+                self._out.append(line)
 
     def handle_data(self, data: str) -> None:
         if not self._unseen:

@@ -3,8 +3,9 @@
 Owns one folder per language with one text file per kind; the first line is the subject. A letter is written
 in the reader's language and, beneath a line, once more in Japanese (a Japanese one in English), so that
 somebody nearby can help. What a language lacks comes in English. `{…}` marks are filled with `str.format`.
-Refuses names and addresses: a letter that goes to the wrong phone tells nothing. Fails when a mark is missing;
-a test writes every letter in every language. A new language is a folder and a line in `appliance.language`.
+Refuses names and addresses: a letter that goes to the wrong phone tells nothing. Fails when a mark is
+missing; a test writes every letter in every language. A new language is a folder and a line in
+`appliance.language`.
 """
 
 from collections.abc import Sequence
