@@ -39,7 +39,8 @@ LETTER_LIFE = timedelta(hours=24)
 WINDOW = timedelta(hours=1)
 _FORM_LETTERS = (LetterKind.REPLY, LetterKind.ASK_AGAIN, LetterKind.NOT_ENCRYPTED)
 _CAUSED = (
-    LetterKind.ASK_AGAIN, LetterKind.NOT_ENCRYPTED, LetterKind.LINK_EXPIRED, LetterKind.WITHDRAW,
+    LetterKind.REPLY, LetterKind.ASK_AGAIN, LetterKind.NOT_ENCRYPTED, LetterKind.LINK_EXPIRED,
+    LetterKind.WITHDRAW,
     LetterKind.CHANGE, LetterKind.CHANGE_HOW, LetterKind.LANGUAGE, LetterKind.HELP,
 )  # fmt: skip
 

@@ -16,6 +16,7 @@ from appliance.directory.schools import classes
 from appliance.errors import ClassGone, KeyRefused, SchoolClosed, TokenExpired, TokenUnknown, TokenUsed
 from appliance.keys import Keyring, Purpose, Slot, name_form
 from appliance.keys.ring import INDEX_OCTETS
+from appliance.language import Language
 from appliance.models import Address, Child, Registration, School, SchoolClass
 from appliance.models.fields import row_id
 from appliance.registration import routine
@@ -96,7 +97,7 @@ def confirm(
     with db.transaction():
         waiting = _waiting(_linked(text), now)
         if language is not None:
-            Address.update(language=language).where(Address.id == waiting.address_id).execute()
+            Address.update(language=Language(language)).where(Address.id == waiting.address_id).execute()
         return _complete(keyring, waiting, school_class_id, (child_name, guardian_name), now, names_max)
 
 
