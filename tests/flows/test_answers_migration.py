@@ -1,4 +1,4 @@
-"""A town that is in use gets the tables for answers: what it holds stays, and the new kinds of letters go in."""
+"""A town in use gets the tables for answers: what it holds stays, and the new kinds of letters go in."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +30,7 @@ def in_use(request: pytest.FixtureRequest, tmp_path: Path, secrets: Path) -> Ite
     Runner(proxy.obj, str(db.MIGRATIONS)).up("0001_initial")
     now = micros(clock.now())
     db.statement(
-        f"INSERT INTO school (kind, name, name_en, state, approval_required, created_at)"  # noqa: S608
+        f"INSERT INTO school (kind, name, name_en, state, approval_required, created_at)"
         f" VALUES ('elementary', 'x', 'x', 'open', {db.false()}, ?)",
         now,
     )
