@@ -17,7 +17,7 @@ from appliance.delivery.letters import LetterKind
 from appliance.language import Language
 from appliance.models import SchoolClass
 
-FORM, FIELDS = "form", "fields"
+FORM, FIELDS, BACK = "form", "fields", "back"
 MARKS = ("school", "school_en", "ward", "ward_en", "url", "hours", "inquiry")
 """What `write` is given. The files also use {form}, {classes} and {missing}, which it makes."""
 RULE = "-" * 32
@@ -58,12 +58,15 @@ def write(
     first, second = spoken(Language(language), kind)
     subject, text = _part(kind, first, about, classes, marks)
     beneath = marks | {"url": ABOVE}
-    other_subject, other_text = _part(kind, second, about, None if classes is None else (), beneath)
+    if kind is LetterKind.LANGUAGE:  # «we write in …» is true of one language only
+        other_subject, other_text = "", text_of(second, BACK) or ""
+    else:
+        other_subject, other_text = _part(kind, second, about, None if classes is None else (), beneath)
     prefix = "" if kind is LetterKind.UNKNOWN_CODE else f"【{marks['school']}】"
     foot = f"{marks['ward']} / {marks['ward_en']}\n"
     parts = (text, marks["inquiry"], RULE, other_text, foot)
     body = "\n\n".join(part for part in parts if part).replace(f"\n\n{RULE}\n\n", f"\n\n{RULE}\n")
-    return f"{prefix}{subject} / {other_subject}", body
+    return prefix + " / ".join(filter(None, (subject, other_subject))), body
 
 
 def _part(

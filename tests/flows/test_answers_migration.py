@@ -42,8 +42,8 @@ def in_use(request: pytest.FixtureRequest, tmp_path: Path, secrets: Path) -> Ite
         school, b"t", now, now,
     )  # fmt: skip
     db.statement(
-        "INSERT INTO delivery (kind, school_id, registration_id, address_id, site, lane, state, attempts, next_at,"
-        " expires_at, code, enhanced, reason, uncertain, created_at)"
+        "INSERT INTO delivery (kind, school_id, registration_id, address_id, site, lane, state, attempts,"
+        " next_at, expires_at, code, enhanced, reason, uncertain, created_at)"
         f" VALUES ('welcome', ?, 8, 7, 'au', 1, 'accepted', 1, ?, ?, 250, '', '', {db.false()}, ?)",
         school, now, now, now,
     )  # fmt: skip

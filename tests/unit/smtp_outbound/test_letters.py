@@ -50,6 +50,12 @@ def test_the_form_as_we_sent_it_holds_no_answer_and_filled_in_it_is_one(language
     assert (found.school_class_id, found.child_name, found.guardian_name) == (3, "山田 花子", "山田 太郎")
 
 
+def test_a_new_language_is_announced_in_itself_only_and_the_way_back_in_the_other() -> None:
+    subject, text = letters.write(LetterKind.LANGUAGE, Language.NE, **MARKS)
+    assert "日本語でお送りします" not in subject + text
+    assert "日本語に戻すには" in text
+
+
 def test_without_encryption_at_our_door_no_form_is_offered() -> None:
     _, text = letters.write(LetterKind.REPLY, classes=None, **MARKS)
     assert "メールだけで" not in text
