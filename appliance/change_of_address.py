@@ -45,6 +45,9 @@ def complete(asked: Delivery, now: datetime) -> None:
     if old_id == new_id:
         raise WrongState("moved already")
     known = {row.child_id for row in _confirmed(new_id)}
+    if not known:
+        wish = Address.get_by_id(old_id).routine_off_at
+        Address.update(routine_off_at=wish).where(Address.id == new_id).execute()
     for row in list(_confirmed(old_id)):
         if row.child_id in known:
             withdrawal.end(row, now)

@@ -65,7 +65,11 @@ def erase_left(school_id: int | None = None) -> int:
         ids = [row[0] for row in left.tuples()]
         for address_id in ids:
             Address.update(
-                sealed=b"", address_index=secrets.token_bytes(INDEX_OCTETS), left_at=None, language="ja"
+                sealed=b"",
+                address_index=secrets.token_bytes(INDEX_OCTETS),
+                left_at=None,
+                language="ja",
+                routine_off_at=None,
             ).where(Address.id == address_id).execute()
     return len(ids)
 

@@ -50,7 +50,8 @@ async def start(
 ) -> Inbound:
     """Listens as configured, in the running loop; `Inbound.close()` drains.
 
-    `acts` stands in for `appliance.answer`. `sockets` are bound ones instead of `mail.listen`; `commit` stands in for `registration.request_many`;
+    `sockets` are bound ones instead of `mail.listen`; `commit` stands in for `registration.request_many`,
+    `acts` for `appliance.answer`;
     `bounced` (blocking, called in a thread, with the mail and the delivery's id) learns of mail to our return
     paths; `limits` replaces the configured ones;
     after `commit_deadline_s` a peer hears 451, though the commit may still come about.

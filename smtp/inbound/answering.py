@@ -15,7 +15,7 @@ from appliance import answer, clock, log
 from appliance.address import Address
 from appliance.answer import Answer, Done
 from appliance.config import Config
-from appliance.errors import AnswerStranger, BudgetSpent, DatabaseUnavailable
+from appliance.errors import AnswerStranger, BudgetSpent, DatabaseUnavailable, WrongState
 from appliance.keys import Keyring
 from smtp.inbound import reading, replies
 from smtp.inbound.batcher import Batcher
@@ -102,5 +102,8 @@ def _reply(job: "asyncio.Future[None]", route: Route) -> Reply:
         return replies.NOT_WHO_GOT_IT
     if isinstance(error, BudgetSpent):
         return replies.BUDGET_SPENT
-    log.database_unavailable(error) if isinstance(error, DatabaseUnavailable) else log.unexpected(error)
+    if isinstance(error, DatabaseUnavailable):
+        log.database_unavailable(error)
+    elif not isinstance(error, WrongState):  # two answers at the same moment: the second comes again
+        log.unexpected(error)
     return replies.NOT_NOW

@@ -24,7 +24,8 @@ A script is a text file that reads like a conversation:
 
 `{code}`, `{other}` and `{third}` are security codes in shape, `{CODE}` the first in capitals;
 `{bounce}` is a return path of ours, `{forged}` one that is not; `{lasting}` was made 45 days ago,
-`{expired}` 47. `{answer}` is an address for answers; with `G: stranger` every answer comes from the wrong one.
+`{expired}` 47. `{answer}` is an address for answers; with `G: stranger` all come from
+elsewhere.
 """
 
 import ast
