@@ -139,7 +139,7 @@ def test_nobody_can_be_flooded_through_us(answering: Callable[[Scene], None], wa
         assert said[:3] == [TAKEN] * 3
         assert said[3].startswith("451 4.7.1")
         said = [await house.answer(mail, "ヘルプ") for _ in range(11)]
-        assert [line[:3] for line in said] == ["250"] * 10 + ["451"]
+        assert [line[:3] for line in said] == ["250"] * 9 + ["451"] * 2  # the reply was the first of ten
 
     answering(scene)
 
