@@ -22,6 +22,7 @@ from appliance.errors import (
     BudgetSpent,
     ClassGone,
     NameInvalid,
+    SchoolClosed,
     TokenExpired,
     TokenUnknown,
     TokenUsed,
@@ -40,7 +41,7 @@ WINDOW = timedelta(hours=1)
 _FORM_LETTERS = (LetterKind.REPLY, LetterKind.ASK_AGAIN, LetterKind.NOT_ENCRYPTED)
 _CAUSED = (
     LetterKind.REPLY, LetterKind.ASK_AGAIN, LetterKind.NOT_ENCRYPTED, LetterKind.LINK_EXPIRED,
-    LetterKind.WITHDRAW,
+    LetterKind.WITHDRAW, LetterKind.CLOSED_SCHOOL,
     LetterKind.CHANGE, LetterKind.CHANGE_HOW, LetterKind.LANGUAGE, LetterKind.HELP,
 )  # fmt: skip
 
@@ -210,6 +211,9 @@ def _fill_in(case: _Case) -> Done:
             now=case.now,
             names_max=case.names_max,
         )
+    except SchoolClosed:
+        case.write(LetterKind.CLOSED_SCHOOL)
+        return Done.LINK_EXPIRED
     except (TokenUsed, TokenExpired, TokenUnknown):
         return _too_late(case)
     except ClassGone:
