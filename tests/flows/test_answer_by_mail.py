@@ -6,8 +6,10 @@ a guardian has in the mailbox and ends in the database.
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from appliance import clock, db
 from appliance.config import Zone
@@ -16,6 +18,7 @@ from appliance.directory import registrants
 from appliance.keys import Purpose, Slot
 from appliance.models import Address, Broadcast, Child, Confirmation, Delivery, Inbound, Inquiry, Registration
 from appliance.registration import expire
+from cli.main import main as karamail
 from smtp import answer_address
 from tests.flows.answering import (
     FORM,
@@ -133,6 +136,23 @@ def test_names_by_mail_join_the_child_when_the_school_looks(
     assert newest(LetterKind.NEWCOMER).address_id == mother.address_id
     registrants.find(ward.actor(), ward.keyring(Zone.ADMIN), ward.school.id, "山田花子")
     assert letters().count(LetterKind.NEWCOMER) == 1
+
+
+def test_a_timer_recognises_names_before_anybody_looks(
+    answering: Callable[[Scene], None], ward: Ward, tmp_path: Path
+) -> None:
+    mother = ward.register(TARO, "山田 花子", "山田 雪")
+    reply = asked(ward)
+
+    async def scene(house: House) -> None:
+        assert await house.answer(reply, FORM) == TAKEN
+
+    answering(scene)
+    command = ["--config", str(tmp_path / "karamail.toml"), "registrants", "recognise"]
+    for said in ("recognised 1\n", "recognised 0\n"):
+        assert CliRunner().invoke(karamail, command, catch_exceptions=False).output == said
+    assert Child.select().count() == 1
+    assert newest(LetterKind.NEWCOMER).address_id == mother.address_id
 
 
 # --- strangers and machines
