@@ -22,6 +22,7 @@ because messages end in logs.
     │   ├── ClassGone            the class vanished between page and answer
     │   ├── NameInvalid          carries field and reason
     │   └── BudgetSpent          too many requests from one address, network or domain, or to one code
+    ├── AnswerStranger           an answer from another address than the mail went to
     └── BroadcastError
         ├── AudienceEmpty        nobody would get it
         ├── AudienceChanged      the number that was shown is no longer true
@@ -129,6 +130,10 @@ class NameInvalid(RegistrationError):
 
 class BudgetSpent(RegistrationError):
     """Too much of something in an hour; answer 451 4.7.1, the same whatever it was."""
+
+
+class AnswerStranger(KaramailError):
+    """An answer came from another address than the mail went to; nothing happens."""
 
 
 class BroadcastError(KaramailError):

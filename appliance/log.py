@@ -185,6 +185,11 @@ def postmaster_refused(error: BaseException) -> None:
     _line("postmaster.refused", error=type(error).__name__)
 
 
+def answer_taken(delivery_id: int, done: str) -> None:
+    """An answer to one of our mails; `done` is a word of `appliance.answer.Done`, never of the guardian's."""
+    _line("answer.taken", delivery=delivery_id, done=done)
+
+
 def bounce_received(delivery_id: int, class_: str, cause: str, news: str) -> None:
     """Mail to one of our return paths, in the closed words of `smtp.bounce` and of `appliance.delivery.News`.
 

@@ -11,7 +11,21 @@ from pathlib import Path
 import click
 
 from appliance.errors import ConfigInvalid, KaramailError, SecretMissing
-from cli import account, bounce, code, configuration, database, dkim, dns, doctor, keys, route, serve, status
+from cli import (
+    account,
+    bounce,
+    code,
+    configuration,
+    database,
+    dkim,
+    dns,
+    doctor,
+    keys,
+    registrants,
+    route,
+    serve,
+    status,
+)
 from cli.context import Context
 
 EX_CONFIG = 78
@@ -58,5 +72,6 @@ main.add_command(account.account)
 main.add_command(bounce.bounce)
 main.add_command(route.route)
 main.add_command(code.code)
+main.add_command(registrants.registrants)
 main.add_command(serve.serve)
 main.add_command(status.status)

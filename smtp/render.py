@@ -21,17 +21,21 @@ from appliance.broadcast import wording
 from appliance.config import Config
 from appliance.delivery import Claimed
 from appliance.delivery.letters import LetterKind
+from appliance.directory.schools import classes
 from appliance.errors import KeyRefused, SecretMissing
 from appliance.keys import Keyring, Purpose, Slot, signing
 from appliance.keystore import WARD
-from appliance.models import Broadcast, School
+from appliance.models import Broadcast, School, SchoolClass
 from appliance.registration import routine
 from appliance.registration.request import link_token
-from smtp import letters, return_path
+from smtp import answer_address, letters, return_path
 from smtp.dkim import Signer, Template
 from smtp.terms import Message
 
 _TEMPLATES_MAX = 1000  # more than a ward has schools: all of them may send in one morning
+_WITH_FORM = (LetterKind.REPLY, LetterKind.ASK_AGAIN)
+_WITH_LINK = (*_WITH_FORM, LetterKind.NOT_ENCRYPTED)
+_UNASKED = (LetterKind.NEWCOMER, LetterKind.CHANGE, LetterKind.CHANGED)  # they answer no mail of their reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,9 @@ class Renderer:
         self._return_key = keyring.secret("return-path.key")
         self._routine_key = keyring.secret(routine.SECRET)
         self._bounce = mail.bounce_domain.encode()
+        self._registration = mail.registration_domain.encode()
         self._schools: dict[int, School] = {}
+        self._classes: dict[int, list[SchoolClass]] = {}
         self._broadcasts: OrderedDict[int, _Prepared] = OrderedDict()
 
     def _active_keys(self) -> signing.Keys:
@@ -85,6 +91,9 @@ class Renderer:
     def prepare(self, claims: Iterable[Claimed]) -> None:
         """Reads the broadcasts and schools of these claims that are not at hand yet. Blocks."""
         self._follow_rotation()
+        claims = list(claims)
+        for school_id in {claimed.school_id for claimed in claims if claimed.kind in _WITH_FORM}:
+            self._classes[school_id] = classes(school_id)  # read anew: they change
         for claimed in claims:
             if claimed.school_id != WARD and claimed.school_id not in self._schools:
                 self._schools[claimed.school_id] = School.get_by_id(claimed.school_id)
@@ -135,10 +144,12 @@ class Renderer:
     def _parts(self, claimed: Claimed, address: Address) -> tuple[bytes, Template, list[tuple[bytes, bytes]]]:
         """The return path's local part, what the message shares with others, and its own headers."""
         local = return_path.mint(self._return_key, claimed.id, claimed.created_at).encode()
+        answers = answer_address.mint(self._return_key, claimed.id).encode()
         # The Message-ID is stable over retries, so that a receiver can tell a double.
         individual = [
             (b"Message-ID", b"<%s@%s>" % (local, self._domain.encode())),
             (b"To", b"<%s>" % address.wire(quoted=True).encode()),
+            (b"Reply-To", b"<%s@%s>" % (answers, self._registration)),
         ]
         if claimed.broadcast_id is not None:
             prepared = self._broadcasts[claimed.broadcast_id]
@@ -158,11 +169,14 @@ class Renderer:
         school = self._schools.get(claimed.school_id)
         ward = self._config.ward
         url = ""
-        if claimed.kind == LetterKind.REPLY and claimed.registration_id is not None:
+        if claimed.kind in _WITH_LINK and claimed.registration_id is not None:
             link = token.write(link_token(self._keyring, claimed.registration_id))
             url = f"{self._config.guardian.origin}/r/{link}"
         subject, text = letters.write(
             LetterKind(claimed.kind),
+            claimed.language,
+            about=claimed.about,
+            classes=self._classes.get(claimed.school_id, ()) if self._config.mail.tls_cert else None,
             school=school.name if school else ward.name,
             school_en=school.name_en if school else ward.name_en,
             ward=ward.name,
@@ -176,10 +190,7 @@ class Renderer:
                 *self._from(school),
                 (b"Subject", _words("Subject", subject)),
                 (b"Date", format_datetime(claimed.created_at).encode()),
-                (
-                    b"Auto-Submitted",
-                    b"auto-replied" if claimed.kind != LetterKind.NEWCOMER else b"auto-generated",
-                ),
+                (b"Auto-Submitted", b"auto-generated" if claimed.kind in _UNASKED else b"auto-replied"),
                 *_MIME,
             ],
             _body(text),

@@ -187,7 +187,10 @@ class Mail(Section):
         description="When these checks take longer, the mail counts as doubtful and is taken.",
     )
     requests_per_address_per_hour: int = Field(
-        10, ge=1, description="Empty mails of one address that are answered in an hour; the rest wait (451)."
+        10,
+        ge=1,
+        description="Empty mails of one address that are answered in an hour, and letters that its answers "
+        "cause; the rest wait (451).",
     )
     requests_per_network_per_hour: int = Field(
         6_000,

@@ -44,16 +44,19 @@ class Claimed(NamedTuple):
     expires_at: datetime
     prepared: bytes | None = None
     """Its signature, sealed, if it was made ahead (`appliance.delivery.ahead`)."""
+    language: str = "ja"
+    about: str = ""
 
 
 COLUMNS = """d.id, COALESCE(d.claim_token, 0), d.kind, d.site, d.lane, d.turn, d.school_id, d.broadcast_id,
-             d.registration_id, a.id, d.attempts, a.sealed, d.created_at, d.expires_at, p.signed"""
+             d.registration_id, a.id, d.attempts, a.sealed, d.created_at, d.expires_at, p.signed, a.language,
+             d.about"""
 """Of a delivery `d`, its address `a` and what is prepared of it, `p`, as `claimed_of` reads them."""
 
 
 def claimed_of(row: tuple[Any, ...]) -> Claimed:
     """Written out: peewee's own way of reading so many rows costs ten times this (measured)."""
-    *known, sealed, created_at, expires_at, prepared = row
+    *known, sealed, created_at, expires_at, prepared, language, about = row
     return Claimed._make(
         (
             *known,
@@ -61,6 +64,8 @@ def claimed_of(row: tuple[Any, ...]) -> Claimed:
             moment(created_at),
             moment(expires_at),
             None if prepared is None else bytes(prepared),
+            language,
+            about,
         )
     )
 

@@ -21,17 +21,36 @@ class LetterKind(StrEnum):
     UNKNOWN_CODE = "unknown_code"
     RETIRED_CODE = "retired_code"
     CLOSED_SCHOOL = "closed_school"
+    ASK_AGAIN = "ask_again"  # the short form was not understood; `about` says what of it
+    NOT_ENCRYPTED = "not_encrypted"  # the form came in the clear and was not used
+    LINK_EXPIRED = "link_expired"
+    WITHDRAW = "withdraw"  # 登録解除: really?
+    WITHDRAWN = "withdrawn"  # the last letter
+    CHANGE = "change"  # to a new address: may it take the old one's place?
+    CHANGE_HOW = "change_how"
+    CHANGED = "changed"  # to the new address
+    MOVED_AWAY = "moved_away"  # to the old one; the last letter
+    LANGUAGE = "language"
+    HELP = "help"
+    INQUIRY_KEPT = "inquiry_kept"
 
 
 def queue(
-    kind: LetterKind, address: Address, *, now: datetime, life: timedelta, registration_id: int | None = None
+    kind: LetterKind,
+    address: Address,
+    *,
+    now: datetime,
+    life: timedelta,
+    registration_id: int | None = None,
+    about: str = "",
 ) -> None:
-    """Puts one letter into the queue, in the caller's transaction."""
+    """Puts one letter into the queue, in the caller's transaction. `about`: closed words only."""
     Delivery.create(
         kind=kind,
         school_id=address.school_id,
         registration=registration_id,
         address=address.id,
+        about=about,
         site=address.site,
         lane=LETTER_LANE,
         state=DeliveryState.QUEUED,

@@ -7,21 +7,18 @@ recorded does not happen. Refuses roles and sites that may not see names (`NotAl
 child, as at registration. Changing what somebody else has removed meanwhile is `WrongState`.
 """
 
-import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from peewee import fn
-
-from appliance import access, audit, db, names
+from appliance import access, audit, clock, db, names, withdrawal
 from appliance.actor import Actor
+from appliance.directory import children
 from appliance.errors import ClassGone, NotAllowed, NotYours, WrongState
 from appliance.keys import Keyring, Purpose, Slot, name_form
-from appliance.keys.ring import INDEX_OCTETS
-from appliance.models import Address, Child, Delivery, Registration, SchoolClass
-from appliance.states import DELIVERY_OPEN, RegistrationState, check
+from appliance.models import Address, Child, Registration, SchoolClass
+from appliance.states import RegistrationState
 
 PAGE_ROWS = 50
 NAMES_MAX = 60
@@ -68,6 +65,7 @@ def page(actor: Actor, keyring: Keyring, school_id: int, school_class_id: int | 
             raise NotYours("school class")
         where.append(Child.school_class == school_class_id)
     with db.transaction():
+        children.recognise(keyring, school_id, clock.now())
         total = _confirmed().where(*where).count()
         last = max(1, -(-total // PAGE_ROWS))
         number = min(max(1, number), last)
@@ -94,6 +92,7 @@ def find(actor: Actor, keyring: Keyring, school_id: int, child_name: str) -> lis
     name = names.clean(child_name, "child_name", NAMES_MAX)
     index = keyring.index(Purpose.NAMES, name_form(name))
     with db.transaction():
+        children.recognise(keyring, school_id, clock.now())
         query = _confirmed().where(Registration.school == school_id, Child.name_index == index)
         rows = _open_all(keyring, query.order_by(SchoolClass.sort_key, Registration.confirmed_at))
         audit.record(
@@ -153,9 +152,11 @@ def correct(
         child = _hold_child(registration)
         _change(registration, guardian_name_sealed=keyring.seal(_guardian_slot(registration), guardian_name))
         Child.update(
-            name_sealed=keyring.seal(_child_slot(school_id, child.id), child_name), name_index=index
+            name_sealed=keyring.seal(_child_slot(school_id, child.id), child_name),
+            name_index=index,
+            unrecognised=False,
         ).where(Child.id == child.id).execute()
-        merged = _merge_into_namesake(child.id, child.school_class_id, index, now)
+        merged = children.merge_into_namesake(child.id, child.school_class_id, index, now)
         audit.record(
             actor, audit.Act.REGISTRATION_CORRECTED, "registration", registration.id,
             school_id=school_id, merged=int(merged),
@@ -175,7 +176,7 @@ def move(actor: Actor, registration: Registration, school_class: SchoolClass, no
             raise ClassGone("no such class at this school")
         child = _hold_child(registration)
         Child.update(school_class=there).where(Child.id == child.id).execute()
-        merged = _merge_into_namesake(child.id, there.id, bytes(child.name_index), now)
+        merged = children.merge_into_namesake(child.id, there.id, bytes(child.name_index), now)
         audit.record(
             actor, audit.Act.CHILD_MOVED, "child", child.id, school_id=registration.school_id,
             before=child.school_class_id, after=there.id, merged=int(merged),
@@ -186,25 +187,18 @@ def remove(actor: Actor, registration: Registration, now: datetime) -> None:
     """登録解除: ends the registration and erases what is personal in it, at once.
 
     The child goes with its last registration, the address with its last use. An address to which a mail is
-    still under way is erased by the next removal at the school or by `erase_unused`.
+    still under way is erased by `withdrawal.erase_left` when that has ended.
     """
     _require(actor, registration.school_id)
     with db.transaction():
         child = _hold_child(registration)
-        _withdraw(registration.id, now)
-        _forget_child(child.id)
-        erased = _erase_addresses([registration.school_id])
+        withdrawal.end(registration, now)
+        withdrawal.forget_child(child.id)
+        erased = withdrawal.erase_left(registration.school_id)
         audit.record(
             actor, audit.Act.REGISTRATION_REMOVED, "registration", registration.id,
             school_id=registration.school_id, addresses_erased=erased,
         )  # fmt: skip
-
-
-def erase_unused() -> int:
-    """Erases the addresses of removed registrants that were still in use then. For the daily upkeep."""
-    with db.transaction():
-        schools = {row[0] for row in Registration.select(Registration.school).distinct().tuples()}
-        return _erase_addresses(schools)
 
 
 def _require(actor: Actor, school_id: int) -> None:
@@ -275,71 +269,3 @@ def _change(registration: Registration, **changes: object) -> None:
     )
     if changed != 1:
         raise WrongState("the registration has ended")
-
-
-def _withdraw(registration_id: int, now: datetime) -> None:
-    check(RegistrationState.CONFIRMED, RegistrationState.WITHDRAWN)
-    _change(
-        Registration(id=registration_id),
-        state=RegistrationState.WITHDRAWN,
-        child=None,
-        guardian_name_sealed=None,
-        ended_at=now,
-    )
-
-
-def _forget_child(child_id: int) -> None:
-    """Deletes the child when no registration is left."""
-    if not Registration.select().where(Registration.child == child_id).exists():
-        Child.delete().where(Child.id == child_id).execute()
-
-
-def _merge_into_namesake(child_id: int, school_class_id: int, index: bytes, now: datetime) -> bool:
-    """Gives the child's registrations to another child of the same name in the class, if there is one."""
-    namesake = Child.get_or_none(
-        Child.school_class == school_class_id, Child.name_index == index, Child.id != child_id
-    )
-    if namesake is None:
-        return False
-    theirs = Registration.select(Registration.address).where(
-        Registration.child == namesake, Registration.state == RegistrationState.CONFIRMED
-    )
-    doubles = Registration.select(Registration.id).where(
-        Registration.child == child_id, Registration.address.in_(theirs)
-    )
-    for (registration_id,) in list(doubles.tuples()):
-        _withdraw(registration_id, now)
-    Registration.update(child=namesake).where(Registration.child == child_id).execute()
-    _forget_child(child_id)
-    return True
-
-
-def _erase_addresses(school_ids: Iterable[int]) -> int:
-    """Erases sealed content and index of addresses that only ended registrations still point to.
-
-    The index goes too: with it the address could still be recognised, and a new registration from it would
-    find this empty row.
-    """
-    in_use = Registration.select(Registration.id).where(
-        Registration.address == Address.id,
-        Registration.state.in_((RegistrationState.CONFIRMED, RegistrationState.REQUESTED)),
-    )
-    ended = Registration.select(Registration.id).where(
-        Registration.address == Address.id, Registration.state == RegistrationState.WITHDRAWN
-    )
-    under_way = Delivery.select(Delivery.id).where(
-        Delivery.address == Address.id, Delivery.state.in_(DELIVERY_OPEN)
-    )
-    unused = Address.select(Address.id).where(
-        Address.school_id.in_(list(school_ids)),
-        Address.sealed != b"",
-        fn.EXISTS(ended),
-        ~fn.EXISTS(in_use),
-        ~fn.EXISTS(under_way),
-    )
-    ids = [row[0] for row in unused.tuples()]
-    for address_id in ids:
-        Address.update(sealed=b"", address_index=secrets.token_bytes(INDEX_OCTETS)).where(
-            Address.id == address_id
-        ).execute()
-    return len(ids)

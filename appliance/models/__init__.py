@@ -7,7 +7,17 @@ the two together. Refuses rules: those live in the module named like the noun. F
 from appliance.models.base import Table, database
 from appliance.models.guard import Alarm, BudgetUse, CodePause
 from appliance.models.people import Account, AccountSchool, Audit, LoginFailure, StaffSession
-from appliance.models.queue import Attempt, Broadcast, Delivery, NotedBounce, Pace, Prepared, Worker
+from appliance.models.queue import (
+    Attempt,
+    Broadcast,
+    Confirmation,
+    Delivery,
+    Inquiry,
+    NotedBounce,
+    Pace,
+    Prepared,
+    Worker,
+)
 from appliance.models.registry import Address, Child, Inbound, Registration
 from appliance.models.school import School, SchoolClass, SchoolKey, SecurityCode, WrappedKey, ZoneKey
 from appliance.models.transport import MtaStsPolicy, TlsReport, TlsTally
@@ -19,6 +29,7 @@ ALL = (
     NotedBounce, Prepared, Worker, Pace,
     MtaStsPolicy, TlsTally, TlsReport,
     BudgetUse, CodePause, Alarm,
+    Confirmation, Inquiry,
 )  # fmt: skip
 
 __all__ = [
@@ -33,8 +44,10 @@ __all__ = [
     "BudgetUse",
     "Child",
     "CodePause",
+    "Confirmation",
     "Delivery",
     "Inbound",
+    "Inquiry",
     "LoginFailure",
     "MtaStsPolicy",
     "NotedBounce",

@@ -4,7 +4,7 @@ from peewee import BigIntegerField, BlobField, BooleanField, ForeignKeyField, In
 
 from appliance import clock
 from appliance.models.base import Table
-from appliance.models.fields import MomentField, micros
+from appliance.models.fields import MomentField, micros, row_id
 from appliance.models.people import Account
 from appliance.models.registry import Address, Registration
 from appliance.models.school import School
@@ -54,6 +54,7 @@ class Delivery(Table):
     claim_token = BigIntegerField(null=True)
     claimed_by = TextField(null=True)
     lease_until = MomentField(null=True)
+    about = TextField(default="")  # closed words that a letter's text depends on
     code = IntegerField(default=0)
     enhanced = TextField(default="")
     reason = TextField(default="")
@@ -112,3 +113,23 @@ class NotedBounce(Table):
     enhanced = TextField()
     reason = TextField()
     noted_at = MomentField()
+
+
+class Confirmation(Table):
+    """確認: a guardian's own act shows that this delivery arrived. How: a reply, a link."""
+
+    delivery = ForeignKeyField(Delivery, primary_key=True)
+    at = MomentField()
+    how = TextField()
+
+
+class Inquiry(Table):
+    """問合せ: what a guardian wrote beyond the words we know, sealed for the desk."""
+
+    id = BigIntegerField(primary_key=True, default=row_id)
+    school_id = BigIntegerField()  # 0: the ward
+    address = ForeignKeyField(Address)
+    delivery = ForeignKeyField(Delivery, null=True)
+    sealed = BlobField()
+    state = TextField(default="open")
+    received_at = MomentField()

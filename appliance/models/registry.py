@@ -1,6 +1,6 @@
 """What guardians gave us: addresses, children, registrations. Names and addresses only sealed (R24)."""
 
-from peewee import BigIntegerField, BlobField, ForeignKeyField, TextField
+from peewee import BigIntegerField, BlobField, BooleanField, ForeignKeyField, TextField
 
 from appliance.models.base import Table
 from appliance.models.fields import MomentField, row_id
@@ -15,6 +15,8 @@ class Address(Table):
     address_index = BlobField()
     sealed = BlobField()
     site = TextField()
+    language = TextField(default="ja")
+    left_at = MomentField(null=True)  # the last registration left it: to be erased
     created_at = MomentField()
     routine_off_at = MomentField(null=True)
 
@@ -27,6 +29,7 @@ class Child(Table):
     school_class = ForeignKeyField(SchoolClass)
     name_sealed = BlobField()
     name_index = BlobField()
+    unrecognised = BooleanField(default=False)  # `name_index` is noise until the admin zone has seen the name
     created_at = MomentField()
 
 

@@ -13,7 +13,7 @@ Refuses to know how the mail arrived and how the form looks. Fails with the `Reg
 """
 
 from appliance.registration.budgets import Budgets
-from appliance.registration.confirm import Confirmed, Invitation, confirm, look
+from appliance.registration.confirm import Confirmed, Invitation, confirm, confirm_by_answer, look
 from appliance.registration.request import Request, Requested, request, request_many
 from appliance.registration.upkeep import expire
 from appliance.security_code import is_shaped as is_code_shaped
@@ -25,6 +25,7 @@ __all__ = [
     "Request",
     "Requested",
     "confirm",
+    "confirm_by_answer",
     "expire",
     "is_code_shaped",
     "look",

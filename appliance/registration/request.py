@@ -207,6 +207,14 @@ def _addresses(
     return {(school_id, bytes(index)): (row, site) for school_id, index, row, site in found}
 
 
+def address_row(keyring: Keyring, school_id: int, address: MailAddress, now: datetime) -> Address:
+    """The row of one address at a school, made if it is not there; in the caller's transaction."""
+    index = keyring.index(Purpose.ADDRESSES, address.index_form)
+    found = _addresses(keyring, [(school_id, index, address)], now)
+    row: Address = Address.get_by_id(found[school_id, index][0])
+    return row
+
+
 def site_label(keyring: Keyring, address: MailAddress) -> str:
     """The receiving site as far as the address tells: a carrier's name, or a keyed hash of the domain.
 

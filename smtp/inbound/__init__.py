@@ -3,8 +3,8 @@
 Owns the way from the socket to the commit: `listener` (sockets, drain), `certificate`, `gate` (who may come
 in, how much a session may cost), `proxy` (the balancer's header), `session` and `command` (the protocol),
 `transaction` (MAIL and RCPT), `recipients` (routing), `body` (DATA), `guards` (RFC 3834), `authenticity`
-(SPF, DKIM, DMARC, on `checks` and `lookup`), `intake` and `batcher` (the commit), `postmaster`,
-`replies`.
+(SPF, DKIM, DMARC, on `checks` and `lookup`), `answering` with `reading` and `charsets` (what guardians write
+back), `intake` and `batcher` (the commit), `postmaster`, `replies`.
 Refuses to know what a registration is. Promise: 250 only after the commit, 451 in any doubt.
 Fails at start with `PortBusy`, `ConfigInvalid` and `SecretMissing`; later only towards one peer at a time.
 """
@@ -21,6 +21,7 @@ from appliance.config.schema import Mail
 from appliance.keys import Keyring
 from appliance.registration import Budgets, Request
 from smtp import bounce
+from smtp.inbound.answering import Acts, Answering
 from smtp.inbound.authenticity import Judge
 from smtp.inbound.batcher import Batcher, Commit
 from smtp.inbound.certificate import Certificate
@@ -43,12 +44,14 @@ async def start(
     sockets: Sequence[socket.socket] | None = None,
     commit: Commit | None = None,
     bounced: Callable[[InboundMail, int], None] | None = None,
+    acts: Acts | None = None,
     limits: Limits | None = None,
     commit_deadline_s: float = COMMIT_DEADLINE_S,
 ) -> Inbound:
     """Listens as configured, in the running loop; `Inbound.close()` drains.
 
-    `sockets` are bound ones instead of `mail.listen`; `commit` stands in for `registration.request_many`;
+    `sockets` are bound ones instead of `mail.listen`; `commit` stands in for `registration.request_many`,
+    `acts` for `appliance.answer`;
     `bounced` (blocking, called in a thread, with the mail and the delivery's id) learns of mail to our return
     paths; `limits` replaces the configured ones;
     after `commit_deadline_s` a peer hears 451, though the commit may still come about.
@@ -64,6 +67,7 @@ async def start(
         bounced or note_bounce,
         judge,
         commit_deadline_s,
+        Answering(batcher, acts or Acts.of(config, keyring), commit_deadline_s),
     )
     mail = config.mail
     tls = Certificate(mail.tls_cert, mail.tls_key) if mail.tls_cert and mail.tls_key else None

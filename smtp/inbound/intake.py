@@ -18,6 +18,7 @@ from appliance.address import Address
 from appliance.errors import DatabaseUnavailable
 from appliance.registration import Request
 from smtp.inbound import guards, postmaster, replies
+from smtp.inbound.answering import Answering
 from smtp.inbound.authenticity import NOWHERE, Judge, Judgement, Origin
 from smtp.inbound.batcher import Batcher, Verdict
 from smtp.inbound.body import Body
@@ -30,12 +31,16 @@ _HOUR_S = 3600
 
 @dataclass(frozen=True, slots=True)
 class InboundMail:
-    """A whole mail, as the session hands it over. All routes have one destination."""
+    """A whole mail, as the session hands it over. All routes have one destination.
+
+    `encrypted`: it came under TLS.
+    """
 
     sender: Address | None
     routes: tuple[Route, ...]
     body: Body
     origin: Origin = NOWHERE
+    encrypted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class Intake:
     bounced: Callable[[InboundMail, int], None]
     judge: Judge
     deadline_s: float = COMMIT_DEADLINE_S
+    answering: Answering | None = None
 
     async def take(self, mail: InboundMail) -> Reply:
         """Does all that the mail asks for and returns the reply to its final dot."""
@@ -58,6 +64,19 @@ class Intake:
                 return await self._keep_for_people(mail)
             case Destination.BOUNCE:
                 return await self._note_bounce(mail)
+            case Destination.ANSWER | Destination.INQUIRY:
+                return await self._answer(mail)
+
+    async def _answer(self, mail: InboundMail) -> Reply:
+        """What a person answers; a machine never does (RFC 3834)."""
+        refusal = guards.refusal(mail.sender, mail.body.beginning, self.our_domains)
+        if refusal is not None or mail.sender is None or self.answering is None:
+            log.inbound_refused("automatic" if refusal is replies.NOT_ANSWERED else "header")
+            return refusal or replies.NOT_ANSWERED
+        if await self.judge.judge(mail.origin, mail.sender, mail.body) is Judgement.FAIL:
+            return replies.NOT_AUTHENTIC
+        routes = [(route, digest(mail, route)) for route in mail.routes]
+        return await self.answering.take(mail.sender, mail.body, mail.encrypted, routes)
 
     async def _register(self, mail: InboundMail) -> Reply:
         refusal = guards.refusal(mail.sender, mail.body.beginning, self.our_domains)

@@ -9,6 +9,8 @@ that follows is kind. "Where to?" is answered with a `Route`, or with the reply 
 | code-shaped part at the registration domain | registration |
 | `postmaster`, `abuse` at any domain of ours, `postmaster` alone (RFC 5321 4.5.1) | kept for people |
 | a return path of ours at the bounce domain, MAC valid, not too old | bounce |
+| a signed address for answers at the registration domain, MAC valid | answer |
+| `toiawase`, `inquiry` at the registration domain | inquiry |
 | the From address of our mail | 550 5.7.1, it only sends |
 | anything else at a domain of ours | 550 5.1.1 |
 | any other domain | 550 5.7.1, no relaying |
@@ -21,10 +23,11 @@ from enum import StrEnum
 from appliance import address, clock
 from appliance.address import Address
 from appliance.config.schema import Mail
-from smtp import return_path
+from smtp import answer_address, return_path
 from smtp.inbound import replies
 from smtp.inbound.replies import Reply
 
+_INQUIRIES = frozenset({"toiawase", "inquiry"})
 _FOR_PEOPLE = frozenset({"postmaster", "abuse"})
 
 
@@ -34,11 +37,13 @@ class Destination(StrEnum):
     REGISTRATION = "registration"
     POSTMASTER = "postmaster"
     BOUNCE = "bounce"
+    ANSWER = "answer"
+    INQUIRY = "inquiry"
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where one recipient leads. `local_part` is folded; `delivery_id` is of bounces only."""
+    """Where one recipient leads. `local_part` is folded; `delivery_id` is of bounces and answers."""
 
     destination: Destination
     local_part: str
@@ -77,6 +82,10 @@ class Recipients:
             return self._bounce(local_part)
         if recipient.domain == self._registration_domain and self._is_code_shaped(local_part):
             return Route(Destination.REGISTRATION, local_part)
+        if recipient.domain == self._registration_domain and answer_address.is_shaped(local_part):
+            return self._answer(local_part)
+        if recipient.domain == self._registration_domain and local_part in _INQUIRIES:
+            return Route(Destination.INQUIRY, local_part)
         if recipient.index_form == self._from.index_form:
             return replies.NOBODY_READS
         return replies.NO_SUCH_RECIPIENT
@@ -87,3 +96,9 @@ class Recipients:
         except (return_path.ReturnPathForged, return_path.ReturnPathExpired):
             return replies.NO_SUCH_RECIPIENT
         return Route(Destination.BOUNCE, local_part, delivery_id)
+
+    def _answer(self, local_part: str) -> Route | Reply:
+        try:
+            return Route(Destination.ANSWER, local_part, answer_address.read(self._key, local_part))
+        except answer_address.AnswerAddressForged:
+            return replies.NO_SUCH_RECIPIENT

@@ -91,6 +91,7 @@ NOT_ANSWERED = Reply(550, "5.7.1", "Automatic mail is not answered here")
 NOT_AUTHENTIC = Reply(550, "5.7.1", "The sender's domain does not vouch for this mail")
 TOO_LARGE = Reply(552, "5.3.4", "Mail too large")
 NO_RECIPIENTS = Reply(554, "5.5.1", "No valid recipients")
+NOT_WHO_GOT_IT = Reply(550, "5.7.1", "Please answer from the address that got our mail")
 LOOP = Reply(554, "5.4.6", "Mail loops")
 HEADER_TOO_LARGE = Reply(554, "5.6.0", "Header too large")
 

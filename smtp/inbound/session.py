@@ -338,7 +338,8 @@ class Session(SMTP):
             flood_octets=limit * _FLOOD_FACTOR,
         )
         origin = Origin(self._host, self._network or "", self._called)
-        mail = InboundMail(self._transaction.sender, tuple(self._transaction.routes), body, origin)
+        encrypted = self._tls_protocol is not None
+        mail = InboundMail(self._transaction.sender, tuple(self._transaction.routes), body, origin, encrypted)
         self._transaction.reset()
         if body.size_octets > limit:
             return replies.TOO_LARGE

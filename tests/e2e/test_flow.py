@@ -17,6 +17,7 @@ import trustme
 from appliance import clock, registration
 from appliance.config import Zone
 from appliance.directory.schools import classes
+from appliance.models import Registration
 from appliance.states import DeliveryState
 from tests.e2e.house import DOMAIN, House
 from tests.e2e.judges import Judges, parsed
@@ -104,6 +105,41 @@ def test_an_empty_mail_a_link_a_welcome_and_the_schools_mail(
             assert "本日は13時30分に下校します。" in message.get_content()
             assert not any(other.to in mail.content.decode() for other in mails if other.to != mail.to)
         assert len({mail.sender for mail in receiver.mails()}) == len(receiver.mails())
+
+
+def test_a_guardian_registers_leaves_and_never_opens_a_page(
+    tmp_path: Path, sqlite_url: str, certificate: tuple[Path, Path]
+) -> None:
+    with House(tmp_path / "house", sqlite_url) as house:
+        text = house.file.read_text().replace(
+            "[mail]\n", f'[mail]\ntls_cert = "{certificate[0]}"\ntls_key = "{certificate[1]}"\n'
+        )
+        house.file.write_text(text)
+        receiver = house.receiver()
+        school, _ = house.school(0)
+        house.worker()
+        hanako = f"hanako@{DOMAIN}"
+        house.canaries += ["hanako", "山田", "花子"]
+
+        def answer(mail: Mail, text: str) -> None:
+            to = parsed(mail)["Reply-To"].addresses[0].addr_spec
+            sent = empty_mail(house, hanako, to, "--tls", "--body", text)
+            assert sent.returncode == 0, sent.stdout
+
+        empty_mail(house, hanako, house.installation.registration_address(school))
+        reply = newest(receiver, hanako, 1)
+        assert "101 1年1組  102 1年2組" in parsed(reply).get_content()
+        answer(reply, "1 学年・組：102\n2 お子さまの氏名：山田 花子\n3 保護者の氏名：山田 太郎")
+        welcome = newest(receiver, hanako, 2)
+        assert "登録が完了しました" in parsed(welcome)["Subject"]
+        answer(welcome, "Português")
+        assert "português" in parsed(newest(receiver, hanako, 3))["Subject"]
+        answer(welcome, "解除")
+        question = newest(receiver, hanako, 4)
+        assert "Sim" in parsed(question).get_content()
+        answer(question, "Sim")
+        assert "Cadastro cancelado" in parsed(newest(receiver, hanako, 5))["Subject"]
+        assert [row.state for row in Registration.select()] == ["withdrawn"]
 
 
 def test_the_longest_subject_and_the_longest_school_keep_the_rules_of_form(

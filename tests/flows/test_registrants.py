@@ -5,7 +5,7 @@ What must be gone is looked for in the rows themselves.
 
 import pytest
 
-from appliance import access, clock, delivery
+from appliance import access, clock, delivery, withdrawal
 from appliance.actor import Actor, Role
 from appliance.config import Config, Zone
 from appliance.delivery import Kind, Outcome, Result
@@ -212,9 +212,9 @@ def test_an_address_with_a_mail_under_way_is_erased_when_that_has_ended(
     registrants.remove(clerk, found, clock.now())
     assert bytes(Address.get_by_id(found.address_id).sealed) != b""
     settle_everything()
-    assert registrants.erase_unused() == 1
+    assert withdrawal.erase_left() == 1
     assert bytes(Address.get_by_id(found.address_id).sealed) == b""
-    assert registrants.erase_unused() == 0
+    assert withdrawal.erase_left() == 0
 
 
 def test_whoever_was_removed_can_register_again(clerk: Actor, keyring: Keyring, ward: Ward) -> None:

@@ -7,7 +7,7 @@ that are stored are never shown: this zone could not open them. Fails into the p
 
 from itertools import groupby
 
-from flask import Blueprint, redirect, url_for
+from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from appliance import clock, registration
@@ -15,7 +15,7 @@ from appliance.errors import ClassGone, NameInvalid, TokenUsed
 from appliance.models import SchoolClass
 from appliance.registration import Invitation
 from web.common import page, public
-from web.common.language import current_language
+from web.common.language import SOURCE, current_language
 from web.guardian.answers import Answers, class_sentence, sentence
 from web.guardian.desk import desk
 from web.guardian.refusals import done_page
@@ -89,6 +89,7 @@ def register(token: str) -> ResponseReturnValue:
             guardian_name=answers.guardian_name,
             now=clock.now(),
             names_max=desk().names_max,
+            language=_chosen_language(),
         )
     except TokenUsed:
         return redirect(url_for(".done", token=token, again=1), 303)
@@ -113,6 +114,12 @@ def done(token: str) -> ResponseReturnValue:
 
 def _look(token: str) -> Invitation:
     return registration.look(token, clock.now())
+
+
+def _chosen_language() -> str | None:
+    """For letters from now on; Japanese counts only if it was asked for: it is what nobody chose."""
+    language = current_language()
+    return language if language != SOURCE or request.args.get("lang") == SOURCE else None
 
 
 def _number(text: str) -> int:

@@ -18,10 +18,14 @@ A script is a text file that reads like a conversation:
     = sender a..b@docomo.ne.jp  the last of them came from there
     = attempts 2                so often the database was asked
     = waiting 1                 so many mails wait for the postmaster
+    = answers 1                 so many answers reached the domain
+    = encrypted True            the last of them came under TLS
+    = said OK                   what was newly written in it
 
 `{code}`, `{other}` and `{third}` are security codes in shape, `{CODE}` the first in capitals;
 `{bounce}` is a return path of ours, `{forged}` one that is not; `{lasting}` was made 45 days ago,
-`{expired}` 47.
+`{expired}` 47. `{answer}` is an address for answers; with `G: stranger` all come from
+elsewhere.
 """
 
 import ast
@@ -37,13 +41,16 @@ from datetime import timedelta
 from pathlib import Path
 
 from appliance import clock
+from appliance.address import Address
+from appliance.answer import Answer, Done
 from appliance.config import Config
-from appliance.errors import BudgetSpent, DatabaseUnavailable
+from appliance.errors import AnswerStranger, BudgetSpent, DatabaseUnavailable
 from appliance.keys import Keyring
 from appliance.registration import Request
 from appliance.security_code import ALPHABET
-from smtp import inbound, return_path
+from smtp import answer_address, inbound, return_path
 from smtp.inbound import Inbound
+from smtp.inbound.answering import Acts
 from smtp.inbound.gate import Limits
 from smtp.inbound.listener import bind
 from tests.support.waiting import eventually
@@ -70,6 +77,20 @@ class Ledger:
     kept: list[Request] = field(default_factory=list)
     attempts: int = 0
     release: threading.Event = field(default_factory=threading.Event)
+    answers: list[Answer] = field(default_factory=list)
+    strangers: bool = False
+
+    def take(self, answer: Answer) -> Done:
+        if self.mood == "down":
+            raise DatabaseUnavailable("no connection")
+        if self.strangers:
+            raise AnswerStranger("not from the address that got this mail")
+        self.answers.append(answer)
+        return Done.CONFIRMED
+
+    def inquire(self, sender: Address, text: str, digest: bytes) -> Done:
+        self.answers.append(Answer(0, sender, digest, encrypted=False, text=text))
+        return Done.INQUIRY
 
     def commit(self, requests: Sequence[Request]) -> list[object]:
         self.attempts += 1
@@ -109,6 +130,7 @@ class Stage:
             self.keyring,
             sockets=bind(["127.0.0.1:0"]),
             commit=self.ledger.commit,
+            acts=Acts(self.ledger.take, self.ledger.inquire),
             limits=self.limits,
             commit_deadline_s=self.commit_deadline_s,
         )
@@ -126,6 +148,7 @@ class Stage:
             .replace("{CODE}", code().upper())
             .replace("{other}", code("asagaya"))
             .replace("{third}", code("tanpp25"))
+            .replace("{answer}", answer_address.mint(key, 4711))
             .replace("{bounce}", return_path.mint(key, 4711, clock.now()))
             .replace("{forged}", return_path.mint(hashlib.sha256(b"not ours").digest(), 4711, clock.now()))
             .replace("{expired}", return_path.mint(key, 4711, clock.now() - EXPIRED))
@@ -222,6 +245,8 @@ def _given(stage: Stage, what: str) -> None:
     elif what == "balancer":
         mail = stage.config.mail.model_copy(update={"balancers": ["127.0.0.0/8"]})
         stage.config = stage.config.model_copy(update={"mail": mail})
+    elif what == "stranger":
+        stage.ledger.strangers = True
     elif what != "tls":
         name, _, value = what.partition("=")
         kind = type(getattr(stage.limits, name))
@@ -301,6 +326,9 @@ async def _check(what: str, stage: Stage) -> None:
         "attempts": lambda: str(stage.ledger.attempts),
         "sender": lambda: stage.ledger.kept[-1].sender.canonical if stage.ledger.kept else "",
         "code": lambda: stage.ledger.kept[-1].local_part if stage.ledger.kept else "",
+        "answers": lambda: str(len(stage.ledger.answers)),
+        "encrypted": lambda: str(stage.ledger.answers[-1].encrypted),
+        "said": lambda: stage.ledger.answers[-1].text,
         "waiting": lambda: str(len(list(waiting.glob("*.eml")))),
     }
     try:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from appliance import clock, security_code
 from appliance.address import parse_path
 from appliance.config.schema import Mail
-from smtp import return_path
+from smtp import answer_address, return_path
 from smtp.inbound import replies
 from smtp.inbound.gate import Limits
 from smtp.inbound.recipients import Destination, Recipients, Route
@@ -17,6 +17,7 @@ from tests.dialogs.inbound.play import code
 
 KEY = bytes(range(32))
 CODE = code()
+ANSWER = answer_address.mint(KEY, 4711)
 MAIL = Mail(
     hostname="mx.midori.example",
     registration_domain="touroku.midori.example",
@@ -63,6 +64,12 @@ def test_no_argument_makes_it_fail(text: str) -> None:
         (f"{CODE.upper()}@TOUROKU.midori.example", Route(Destination.REGISTRATION, CODE)),
         ("Postmaster@bounce.midori.example", Route(Destination.POSTMASTER, "postmaster")),
         ("abuse@mx.midori.example", Route(Destination.POSTMASTER, "abuse")),
+        ("Toiawase@touroku.midori.example", Route(Destination.INQUIRY, "toiawase")),
+        ("inquiry@bounce.midori.example", replies.NO_SUCH_RECIPIENT),
+        (f"{ANSWER}@touroku.midori.example", Route(Destination.ANSWER, ANSWER, 4711)),
+        (f"{ANSWER}@bounce.midori.example", replies.NO_SUCH_RECIPIENT),
+        (f"b{ANSWER[1:]}@bounce.midori.example", replies.NO_SUCH_RECIPIENT),
+        ("a" * 33 + "@touroku.midori.example", replies.NO_SUCH_RECIPIENT),
         (f"{CODE}@bounce.midori.example", replies.NO_SUCH_RECIPIENT),
         (f"{CODE}@x.jp", replies.NO_RELAYING),
         ("info@touroku.midori.example", replies.NO_SUCH_RECIPIENT),

@@ -7,7 +7,7 @@ import time_machine
 from flask.testing import FlaskClient
 
 from appliance import clock
-from appliance.models import Child, Delivery, Registration, School, SchoolClass
+from appliance.models import Address, Child, Delivery, Registration, School, SchoolClass
 from tests.web.guardian.conftest import Ward
 
 Proof = Callable[[str], dict[str, str]]
@@ -241,3 +241,15 @@ def test_a_school_without_classes_sends_the_guardian_to_the_school(client: Flask
     page = client.get(f"/r/{ward.invite()}/class")
     assert "学校に聞いてください" in page.text
     assert "<form" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("chosen", "before", "after"), [("?lang=en", "ja", "en"), ("", "ne", "ne"), ("?lang=ja", "ne", "ja")]
+)
+def test_letters_come_in_the_language_of_the_page_if_it_was_chosen(
+    client: FlaskClient, ward: Ward, proof: Proof, chosen: str, before: str, after: str
+) -> None:
+    link = ward.invite()
+    Address.update(language=before).execute()
+    assert client.post(f"/r/{link}/done{chosen}", data=answers(ward) | proof(link)).status_code == 303
+    assert Address.get().language == after

@@ -1,0 +1,109 @@
+"""Answers to our mails: from the octets that came in to what the domain does with them.
+
+Owns reading a mail for its words, away from the loop and from the database's thread, and the reply to the
+final dot. Refuses to know what words mean: `appliance.answer` does. An answer from a stranger is refused in
+the dialogue, so that somebody who wrote from another account learns of it from his own server, and we write
+to nobody. Fails like `intake`: 451 in any doubt.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from appliance import answer, clock, log
+from appliance.address import Address
+from appliance.answer import Answer, Done
+from appliance.config import Config
+from appliance.errors import AnswerStranger, BudgetSpent, DatabaseUnavailable, WrongState
+from appliance.keys import Keyring
+from smtp.inbound import reading, replies
+from smtp.inbound.batcher import Batcher
+from smtp.inbound.body import Body
+from smtp.inbound.recipients import Destination, Route
+from smtp.inbound.replies import Reply
+
+_WORST_FIRST = (replies.NOT_NOW, replies.BUDGET_SPENT, replies.NOT_WHO_GOT_IT, replies.TAKEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """What the domain does; both block. Stands apart so that dialogs can be played without a database."""
+
+    take: Callable[[Answer], Done]
+    inquire: Callable[[Address, str, bytes], Done]
+
+    @classmethod
+    def of(cls, config: Config, keyring: Keyring) -> "Acts":
+        def take(given: Answer) -> Done:
+            return answer.take(
+                keyring,
+                given,
+                now=clock.now(),
+                budget=config.mail.requests_per_address_per_hour,
+                names_max=config.registration.names_max,
+            )
+
+        def inquire(sender: Address, text: str, digest: bytes) -> Done:
+            return answer.inquire(keyring, sender, text, digest=digest, now=clock.now())
+
+        return cls(take, inquire)
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """One per worker process."""
+
+    batcher: Batcher
+    acts: Acts
+    deadline_s: float
+
+    async def take(
+        self, sender: Address, body: Body, encrypted: bool, routes: Sequence[tuple[Route, bytes]]
+    ) -> Reply:
+        """Does what the mail asks for; `routes` are its recipients, each with its digest."""
+        written = await asyncio.to_thread(reading.read, body.beginning)
+        jobs = [
+            self.batcher.run(partial(self._one, sender, written, encrypted, route, digest))
+            for route, digest in routes
+        ]
+        _, late = await asyncio.wait(jobs, timeout=self.deadline_s)
+        if late:
+            log.inbound_late(len(late))
+            return replies.NOT_NOW
+        said = {_reply(job, route) for job, (route, _) in zip(jobs, routes, strict=True)}
+        return next(reply for reply in _WORST_FIRST if reply in said)
+
+    def _one(
+        self, sender: Address, written: reading.Written, encrypted: bool, route: Route, digest: bytes
+    ) -> None:
+        if route.destination is Destination.INQUIRY:
+            text = f"{written.subject}\n\n{written.text}".strip()
+            log.answer_taken(0, self.acts.inquire(sender, text, digest))
+            return
+        given = Answer(
+            delivery_id=route.delivery_id,
+            sender=sender,
+            digest=digest,
+            encrypted=encrypted,
+            subject=written.subject,
+            text=written.text,
+            quoted=written.quoted,
+        )
+        log.answer_taken(route.delivery_id, self.acts.take(given))
+
+
+def _reply(job: "asyncio.Future[None]", route: Route) -> Reply:
+    error = job.exception()
+    if error is None:
+        return replies.TAKEN
+    if isinstance(error, AnswerStranger):
+        log.answer_taken(route.delivery_id, "stranger")
+        return replies.NOT_WHO_GOT_IT
+    if isinstance(error, BudgetSpent):
+        return replies.BUDGET_SPENT
+    if isinstance(error, DatabaseUnavailable):
+        log.database_unavailable(error)
+    elif not isinstance(error, WrongState):  # two answers at the same moment: the second comes again
+        log.unexpected(error)
+    return replies.NOT_NOW
