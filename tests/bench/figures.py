@@ -39,7 +39,7 @@ class Blast:
 
 @dataclass(frozen=True, slots=True)
 class Overtaking:
-    """`seconds` until the last urgent 250 was committed; `routine_left` still waited at that moment."""
+    """`seconds` until the last urgent 250; `routine_left` still waited at that moment."""
 
     urgent: int
     routine: int
@@ -107,9 +107,7 @@ class Figures:
             lines.append(f"{name:34}{'':>11}{seen.seconds:>9.2f}   {seen.routine_left:,} routine left then")
         if self.forecast_errors:
             shown = ", ".join(f"{error:+.0%}" for error in self.forecast_errors)
-            lines.append(
-                f"{'Error of the forecast':34}{'':>11}   by the table, then by what was seen: {shown}"
-            )
+            lines.append(f"{'Error of the forecast':34}{'':>11}   first and second broadcast: {shown}")
         lines.append("")
         for name, value in self.ratios().items():
             shown = "not measured" if value is None else f"{value:g}"
