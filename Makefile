@@ -50,9 +50,9 @@ test: setup check ## everything that says whether it works: make test [ARGS="-k 
 	@$(MAKE) judges
 	@$(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-bench: setup ## the figures beside Postfix + OpenDKIM: make bench [QUICK=1]
+bench: setup ## the figures beside Postfix + OpenDKIM: make bench [QUICK=1] [ONLY=urgent]
 	@.ci/packages.sh
-	@exec $(PY) -m tests.bench $(if $(filter-out 0,$(QUICK)),--quick) $(ARGS)
+	@exec $(PY) -m tests.bench $(if $(filter-out 0,$(QUICK)),--quick) $(if $(ONLY),--only "$(ONLY)") $(ARGS)
 
 fuzz: setup ## nonsense at the door of a real daemon: make fuzz [MINUTES=10]
 	@exec $(PY) -m tests.fuzz --minutes $(or $(MINUTES),10) $(ARGS)

@@ -1,8 +1,8 @@
 """When a broadcast will be through, said before it is sent.
 
 Owns the estimate: the addresses at each receiving site, what waits there already, and how fast that carrier
-takes mail, by the history of earlier broadcasts with the starting limits as a prior. Refuses to promise: the end
-is that of the first attempts, not of what a carrier puts off. Cannot fail but as the database does.
+takes mail, by the history of earlier broadcasts with the starting limits as a prior. Refuses to promise: the
+end is that of the first attempts, not of what a carrier puts off. Cannot fail but as the database does.
 """
 
 from dataclasses import dataclass

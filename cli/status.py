@@ -7,7 +7,7 @@ from typing import Any
 import click
 from peewee import fn
 
-from appliance import clock, delivery
+from appliance import clock, delivery, health
 from appliance.models import (
     Alarm,
     Broadcast,
@@ -47,6 +47,18 @@ def status(context: Context, as_json: bool) -> None:
             }
             for row in sending
         ],
+        "carriers": [
+            {
+                "carrier": row.carrier.value,
+                "accepted": row.accepted,
+                "refused": row.refused,
+                "accept_rate": row.accept_rate,
+                "median_s": row.median_s,
+                "deferrals": row.deferrals,
+                "waiting": row.waiting,
+            }
+            for row in health.by_carrier(clock.now())
+        ],
     }
     report["codes_paused"], report["alarms"] = _paused(), _alarms()
     if as_json:
@@ -64,6 +76,12 @@ def status(context: Context, as_json: bool) -> None:
         click.echo(f"alarm          budget of {row['kind']}: {row['refused']} mails wait, last {row['last']}")
     for row in report["broadcasts_sending"]:
         click.echo(f"broadcast {row['id']} sending: {row['by_state']}")
+    for row in report["carriers"]:
+        median = "-" if row["median_s"] is None else f"{row['median_s']:.1f} s"
+        click.echo(
+            f"{row['carrier']:<14} {row['accepted']} accepted (median {median}), {row['refused']} refused, "
+            f"{row['deferrals']} deferrals in {health.HOURS} h, {row['waiting']} waiting"
+        )
 
 
 def _paused() -> list[dict[str, object]]:

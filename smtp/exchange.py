@@ -101,7 +101,7 @@ class Exchange:
         self._renderer = renderer
         self._ledger = ledger
         self._bounds = bounds
-        self._waiting: list[tuple[int, int, int, Claimed, Address]] = []
+        self._waiting: list[tuple[int, int, int, int, Claimed, Address]] = []
         self._by_lane = [0, 0, 0]
         self._in_flight: dict[int, Claimed] = {}
         self._ordinary: set[Seat] = set()
@@ -126,7 +126,8 @@ class Exchange:
 
     def add(self, claimed: Claimed, address: Address) -> None:
         self._by_lane[claimed.lane] += 1
-        heapq.heappush(self._waiting, (claimed.lane, claimed.turn, claimed.id, claimed, address))
+        order = (claimed.lane, claimed.turn, claimed.id, claimed.token)  # never two alike
+        heapq.heappush(self._waiting, (*order, claimed, address))
 
     def _pop(self) -> tuple[Claimed, Address]:
         *_, claimed, address = heapq.heappop(self._waiting)
@@ -148,7 +149,7 @@ class Exchange:
     def take(self, seat: Seat) -> Message | None:
         """The next letter that this connection may carry, rendered and signed; None when there is none."""
         while self._waiting:
-            claimed = self._waiting[0][3]
+            claimed = self._waiting[0][-2]
             if not self._ledger.may_be_tried(claimed):
                 self._pop()
                 self._ledger.untried.append((claimed.id, claimed.token))

@@ -1,4 +1,7 @@
-"""Runs the figures: `python -m tests.bench [--quick] [--without-peer]`, which is `make bench [QUICK=1]`.
+"""Runs the figures: `python -m tests.bench [--quick] [--without-peer] [--only NAME]`.
+
+That is `make bench [QUICK=1] [ONLY=urgent]`; `--only` measures one of rsa, one, growth, peer, urgent,
+forecast, inbound.
 
 In one go, one after the other: the RSA rate, Karamail with 1 and 2 workers, how it grows, Postfix +
 OpenDKIM, empty mails in, the RSA rate again (machines warm up and slow down; their mean counts). Both sides
@@ -18,15 +21,17 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType, ModuleType
 
-from tests.bench import postfix_peer
+from tests.bench import lanes, postfix_peer
 from tests.bench.figures import Blast, Figures
 from tests.bench.inbound import flood
 from tests.bench.rsa_rate import rsa_rate
 from tests.bench.sinks import Sinks
 
-FULL = {"base": 43_000, "sizes": (5_000, 43_000, 200_000), "mails": 10_000, "rsa_s": 4.0}
-QUICK = {"base": 5_000, "sizes": (5_000, 15_000), "mails": 3_000, "rsa_s": 1.0}
+FULL = {"base": 43_000, "sizes": (5_000, 43_000, 200_000), "mails": 10_000, "rsa_s": 4.0, "forecast": 1200}
+QUICK = {"base": 5_000, "sizes": (5_000, 15_000), "mails": 3_000, "rsa_s": 1.0, "forecast": 300}
 WORKERS = 2
+URGENT = 600
+KINDS = ("rsa", "one", "growth", "peer", "urgent", "forecast", "inbound")
 RESULTS = Path("var/bench")
 SLOWEST_PER_S = 20  # a blast slower than that is stuck
 
@@ -40,22 +45,31 @@ class Bench:
         self._sizes: tuple[int, ...] = plan["sizes"]
         self._mails: int = plan["mails"]
         self._rsa_s: float = plan["rsa_s"]
+        self._forecast_for: int = plan["forecast"]
         self._folder = folder
         self._karamail = _karamail_side()
 
-    def run(self, *, with_peer: bool) -> None:
-        self._step("RSA-2048 alone", self._rsa)
-        if self._karamail is None:
-            self.figures.remarks.append("Karamail's side is not there: tests/bench/karamail_blast.py")
-        else:
-            self._step("Karamail, 1 worker", lambda: self._ours(self.figures.base, 1))
-            for size in self._sizes:
-                self._step(f"Karamail, {size:,}", lambda size=size: self._ours(size, WORKERS))
-        if with_peer:
-            self._step("Postfix + OpenDKIM", self._peer)
-        if self._karamail is not None:
-            self._step("empty mails in", self._inbound)
-        self._step("RSA-2048 again", self._rsa)
+    def run(self, *, with_peer: bool, only: str = "") -> None:
+        for kind, name, measure in self._plan():
+            if (only in ("", kind)) and (with_peer or kind != "peer"):
+                self._step(name, measure)
+
+    def _plan(self) -> list[tuple[str, str, Callable[[], None]]]:
+        """Which figure, how it is announced, what measures it."""
+        routine = self.figures.base
+        return [
+            ("rsa", "RSA-2048 alone", self._rsa),
+            ("one", "Karamail, 1 worker", lambda: self._ours(self.figures.base, 1)),
+            *(
+                ("growth", f"Karamail, {size:,}", lambda size=size: self._ours(size, WORKERS))
+                for size in self._sizes
+            ),
+            ("peer", "Postfix + OpenDKIM", self._peer),
+            ("urgent", f"urgent overtakes: {URGENT} urgent while {routine:,} routine running", self._urgent),
+            ("forecast", "forecast", self._forecast),
+            ("inbound", "empty mails in", self._inbound),
+            ("rsa", "RSA-2048 again", self._rsa),
+        ]
 
     def _step(self, name: str, measure: Callable[[], None]) -> None:
         print(f"{name} ...", file=sys.stderr, end=" ", flush=True)
@@ -94,6 +108,19 @@ class Bench:
             found = peer.blast(messages, sinks, within_s=messages / SLOWEST_PER_S)
         self.figures.blasts.append(Blast("postfix", messages, None, round(found.seconds, 3)))
 
+    def _urgent(self) -> None:
+        folder = self._folder / "urgent"
+        folder.mkdir()
+        with Sinks() as sinks:
+            self.figures.overtaking = lanes.overtaking(URGENT, self.figures.base, WORKERS, sinks.all, folder)
+        shutil.rmtree(folder)
+
+    def _forecast(self) -> None:
+        folder = self._folder / "forecast"
+        folder.mkdir()
+        self.figures.forecast_errors = lanes.forecast_errors(self._forecast_for, folder)
+        shutil.rmtree(folder)
+
     def _inbound(self) -> None:
         folder = self._folder / "inbound"
         folder.mkdir()
@@ -121,6 +148,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="The figures of the README.")
     parser.add_argument("--quick", action="store_true", help="5,000 recipients, under a minute")
     parser.add_argument("--without-peer", action="store_true", help="leave Postfix + OpenDKIM out")
+    parser.add_argument("--only", choices=KINDS, default="", help="measure one figure")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, _asked_to_stop)  # so that every server started here is stopped
 
@@ -128,7 +156,7 @@ def main() -> None:
     folder.chmod(0o755)  # Postfix's own users have to reach their queue
     try:
         bench = Bench(quick=arguments.quick, folder=folder)
-        bench.run(with_peer=not arguments.without_peer)
+        bench.run(with_peer=not arguments.without_peer, only=arguments.only)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(bench.figures.table())

@@ -37,6 +37,16 @@ class Blast:
         return self.recipients / self.seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Overtaking:
+    """`seconds` until the last urgent 250; `routine_left` still waited at that moment."""
+
+    urgent: int
+    routine: int
+    seconds: float
+    routine_left: int
+
+
 @dataclass(slots=True)
 class Figures:
     """Everything one run measured."""
@@ -46,6 +56,9 @@ class Figures:
     blasts: list[Blast] = field(default_factory=list)
     rsa_per_s: list[float] = field(default_factory=list)
     inbound_per_s: float | None = None
+    overtaking: Overtaking | None = None
+    forecast_errors: list[float] = field(default_factory=list)
+    """Of the first broadcast, by the table alone, and of the second."""
     remarks: list[str] = field(default_factory=list)
 
     def ratios(self) -> dict[str, float | None]:
@@ -89,6 +102,12 @@ class Figures:
             lines.append(f"{'RSA-2048 alone, 2 processes':34}{'':>20}{rate:>8,.0f}")
         if self.inbound_per_s is not None:
             lines.append(f"{'Empty mails in, committed':34}{'':>20}{self.inbound_per_s:>8,.0f}")
+        if (seen := self.overtaking) is not None:
+            name = f"{seen.urgent} urgent overtake {seen.routine:,} routine"
+            lines.append(f"{name:34}{'':>11}{seen.seconds:>9.2f}   {seen.routine_left:,} routine left then")
+        if self.forecast_errors:
+            shown = ", ".join(f"{error:+.0%}" for error in self.forecast_errors)
+            lines.append(f"{'Error of the forecast':34}{'':>11}   first and second broadcast: {shown}")
         lines.append("")
         for name, value in self.ratios().items():
             shown = "not measured" if value is None else f"{value:g}"

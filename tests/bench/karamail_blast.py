@@ -7,6 +7,7 @@ only, as the peer signs. With `take_back_s` the clock starts at the end of those
 signed ahead.
 """
 
+import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,7 +34,7 @@ def zone(sinks: Sequence[Sink]) -> str:
     )
 
 
-def _installation(database_url: str, workers: int, **numbers: int) -> Installation:
+def installation_for(database_url: str, workers: int, **numbers: int) -> Installation:
     folder = Path(database_url.removeprefix("sqlite:///")).parent / "installation"
     installation = Installation(folder, database_url, **numbers)
     path = folder / "karamail.toml"
@@ -43,12 +44,20 @@ def _installation(database_url: str, workers: int, **numbers: int) -> Installati
     return installation
 
 
+def started(installation: Installation, workers: int) -> "list[subprocess.Popen[bytes]]":
+    """So many workers, which have divided the receivers' limits among themselves."""
+    names = [str(number) for number in range(1, workers + 1)]
+    processes = [installation.worker(name) for name in names]
+    until(lambda: installation.divided(*names), within_s=40, why="the workers know each other")
+    return processes
+
+
 def blast(
     recipients: int, workers: int, sinks: Sequence[Sink], database_url: str, *, take_back_s: int = 0
 ) -> dict[str, float]:
     """Seconds from "send" to the last committed 250, and the largest worker's peak memory."""
     mail_port, dns_port = free_port(), free_port()
-    installation = _installation(
+    installation = installation_for(
         database_url, workers, mail_port=mail_port, dns_port=dns_port, smtp_port=sinks[0].port,
         take_back_s=take_back_s,
     )  # fmt: skip
@@ -67,19 +76,7 @@ def blast(
             audience=Audience(None),
         )
         with nameserver(dns_port, zone(sinks)):
-            processes = [installation.worker(str(number)) for number in range(1, workers + 1)]
-            for number in range(1, workers + 1):
-                until(
-                    lambda number=number: "process.started" in installation.log(str(number)),
-                    within_s=30,
-                    why="the workers did not start",
-                )
-            lease_s = installation.config.relay.lease_s
-            until(  # they divide the receivers' limits only when they have known each other for a moment
-                lambda: len(delivery.serving(lease_s=lease_s, now=clock.now())) == workers,
-                within_s=10,
-                why="the workers do not know each other",
-            )
+            processes = started(installation, workers)
             begun = time.monotonic() + take_back_s
             broadcast.send(installation.config, actor, draft, shown_addresses=recipients, now=clock.now())
 
@@ -104,7 +101,7 @@ def blast(
 def inbound_daemon(database_url: str) -> Iterator[tuple[str, int, str]]:
     """A running daemon and the address of a school, for `tests.bench.inbound`."""
     mail_port, dns_port = free_port(), free_port()
-    installation = _installation(database_url, 1, mail_port=mail_port, dns_port=dns_port)
+    installation = installation_for(database_url, 1, mail_port=mail_port, dns_port=dns_port)
     try:
         school = installation.school(1, recipient)
         with nameserver(dns_port, ""):

@@ -1,12 +1,10 @@
 """How receivers are treated by real workers: never above a site's limits, less when it asks, urgent first."""
 
 import signal
-import socket
 from pathlib import Path
 
 import pytest
 
-from appliance import clock, delivery
 from appliance.models import Delivery
 from appliance.states import DeliveryState
 from tests.e2e.house import OTHER_DOMAIN, OTHER_HOST, House
@@ -15,12 +13,6 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 ACCEPTED, DEFERRED = DeliveryState.ACCEPTED, DeliveryState.DEFERRED
-
-
-def ready(*names: str, lease_s: float = 120.0) -> bool:
-    """Whether each of these workers counts itself and all the others."""
-    full = [f"{socket.gethostname()}/{name}" for name in names]
-    return all(set(delivery.crew(name, lease_s=lease_s, now=clock.now())) == set(full) for name in full)
 
 
 # --- limits over all workers
@@ -36,7 +28,7 @@ def test_three_workers_together_stay_within_the_limit_of_a_site(
         school, principal = house.school(200)
         for name in ("1", "2", "3"):
             house.worker(name)
-        until(lambda: ready("1", "2", "3"), why="all three count")
+        until(lambda: house.installation.divided("1", "2", "3"), why="all three count")
         sent = house.send(school, principal, urgent=True)
         house.wait_until(sent, ACCEPTED, 200)
         most, _ = receiver.door()
@@ -53,7 +45,7 @@ def test_a_worker_that_joins_in_the_middle_takes_its_share_and_no_more(
         house.worker("1")
         until(lambda: len(receiver.mails()) >= 20, why="it is on its way")
         house.worker("2")
-        until(lambda: ready("1", "2"), why="both count")
+        until(lambda: house.installation.divided("1", "2"), why="both count")
         until(lambda: '"delivery.claimed"' in house.log("2"), why="the second has work")
         house.wait_until(sent, ACCEPTED, 500)
         most, _ = receiver.door()
@@ -67,7 +59,7 @@ def test_a_dead_workers_sites_are_served_by_the_living_within_a_lease(
     with House(tmp_path / "house", sqlite_url, connections=1, lease_s=5) as house:
         receiver = house.receiver(delay_s=0.02)
         processes = {name: house.worker(name) for name in ("1", "2")}
-        until(lambda: ready("1", "2", lease_s=5), why="both count")
+        until(lambda: house.installation.divided("1", "2"), why="both count")
         sent = house.send(*house.school(300), urgent=True)
         until(lambda: len(receiver.mails()) >= 20, why="it is on its way")
         holds, other = (
@@ -169,7 +161,7 @@ def test_an_urgent_mail_overtakes_what_two_workers_hold(tmp_path: Path, sqlite_u
         school, principal = house.school(300)
         for name in ("1", "2"):
             house.worker(name)
-        until(lambda: ready("1", "2"), why="both count")
+        until(lambda: house.installation.divided("1", "2"), why="both count")
         routine = house.send(school, principal, subject="給食だより")
         until(lambda: len(receiver.mails()) >= 30, why="the routine mail is on its way")
         urgent = house.send(school, principal, urgent=True, subject="休校")

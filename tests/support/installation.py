@@ -7,6 +7,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ import dns.name
 import dns.rdatatype
 import dns.zonefile
 
-from appliance import account, clock, db, keystore, security_code
+from appliance import account, clock, db, delivery, keystore, security_code
 from appliance.actor import Actor, Role
 from appliance.address import parse
 from appliance.config import Config, Zone
@@ -149,6 +150,12 @@ class Installation:
             )
         self._workers.append(process)
         return process
+
+    def divided(self, *names: str) -> bool:
+        """Whether each of these workers counts itself and all the others: the sites are divided."""
+        full = {f"{socket.gethostname()}/{name}" for name in names}
+        lease_s, now = self.config.relay.lease_s, clock.now()
+        return all(set(delivery.crew(name, lease_s=lease_s, now=now)) == full for name in full)
 
     def log(self, name: str) -> str:
         return (self.folder / f"worker-{name}.log").read_text(encoding="utf-8")

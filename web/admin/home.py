@@ -6,7 +6,7 @@ Owns nothing but these. Opens no name. Ward officers get a table of all schools 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from appliance import access, broadcast, security_code
+from appliance import access, broadcast, clock, health, security_code
 from appliance.actor import Role
 from appliance.directory import counts
 from web.common import page
@@ -26,7 +26,8 @@ def home() -> ResponseReturnValue:
         latest = {
             school.id: next(iter(broadcast.recent(actor(), school.id, limit=1)), None) for school in schools
         }
-        return page("admin/ward.html", schools=schools, counts=totals, latest=latest)
+        carriers = health.by_carrier(clock.now())
+        return page("admin/ward.html", schools=schools, counts=totals, latest=latest, carriers=carriers)
     return page(
         "admin/home.html",
         schools=schools,
