@@ -74,12 +74,7 @@ def blast(
                     within_s=30,
                     why="the workers did not start",
                 )
-            lease_s = installation.config.relay.lease_s
-            until(  # they divide the receivers' limits only when they have known each other for a moment
-                lambda: len(delivery.serving(lease_s=lease_s, now=clock.now())) == workers,
-                within_s=10,
-                why="the workers do not know each other",
-            )
+            until(lambda: installation.crew_is_at_work(workers), within_s=30, why="the workers share")
             begun = time.monotonic() + take_back_s
             broadcast.send(installation.config, actor, draft, shown_addresses=recipients, now=clock.now())
 

@@ -12,19 +12,20 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import dns.name
 import dns.rdatatype
 import dns.zonefile
 
-from appliance import account, clock, db, keystore, security_code
+from appliance import account, clock, db, delivery, keystore, security_code
 from appliance.actor import Actor, Role
 from appliance.address import parse
 from appliance.config import Config, Zone
 from appliance.directory import schools
 from appliance.keys import Keyring, Purpose, Slot, name_form
-from appliance.models import Address, Child, Registration, School
+from appliance.models import Address, Child, Registration, School, Worker
 from appliance.models.fields import row_id
 from appliance.registration.request import site_label
 from appliance.states import RegistrationState
@@ -149,6 +150,13 @@ class Installation:
             )
         self._workers.append(process)
         return process
+
+    def crew_is_at_work(self, count: int) -> bool:
+        """So many workers divide the receivers' limits; nobody holds back any more (`delivery.crew`)."""
+        lately = clock.now() - timedelta(seconds=1.5)  # each looks once a second
+        names = [row.name for row in Worker.select()]
+        crews = [delivery.crew(name, lease_s=self.config.relay.lease_s, now=lately) for name in names]
+        return len(crews) == count and all(len(crew) == count for crew in crews)
 
     def log(self, name: str) -> str:
         return (self.folder / f"worker-{name}.log").read_text(encoding="utf-8")
