@@ -94,6 +94,30 @@ def test_in_a_morning_rush_no_carrier_has_to_turn_us_away(tmp_path: Path, sqlite
     assert counts["total"]["duplicates"] == 0
 
 
+def test_workers_come_and_go_in_the_middle_and_no_carrier_sees_more_connections_than_it_bears(
+    tmp_path: Path, sqlite_url: str
+) -> None:
+    """A second node is started, then the first is stopped: connections change hands, never overlap."""
+    with ward(tmp_path, sqlite_url, "morning-rush", 3_000, workers=2, wide=False) as here:
+        sent = here.send()
+        first = here.house.worker("1")
+        until(lambda: here.drill.counts()["carriers"]["docomo"]["taken"] > 100, within_s=30, why="under way")
+        here.house.worker("2")
+        until(lambda: "delivery.claimed" in here.house.log("2"), within_s=30, why="the second is at work")
+        taken = here.drill.counts()["total"]["taken"]
+        until(lambda: here.drill.counts()["total"]["taken"] > taken + 200, within_s=30, why="side by side")
+        first.terminate()
+        assert first.wait(timeout=30) == 0
+        expected = here.expected
+        here.house.wait_until(sent, ACCEPTED, expected["kept"] + expected["dropped"], within_s=60)
+        counts = here.drill.counts()
+        bears = {key: manners.connections for key, manners in here.drill.scenario.first.manners.items()}
+    peaks = {key: report["peak_connections"] for key, report in counts["carriers"].items()}
+    assert {key: peak for key, peak in peaks.items() if peak > bears[key]} == {}
+    assert counts["total"]["refused"].keys() <= {"unknown", "filtered", "full"}
+    assert counts["total"]["duplicates"] == 0
+
+
 def test_a_carrier_that_is_dark_does_not_hold_up_the_others(tmp_path: Path, sqlite_url: str) -> None:
     """docomo's hosts are gone in the middle; when they are back, docomo's guardians have it, too."""
     text = """

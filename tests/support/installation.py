@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import dns.name
@@ -152,10 +153,11 @@ class Installation:
         return process
 
     def divided(self, *names: str) -> bool:
-        """Whether each of these workers counts itself and all the others: the sites are divided."""
+        """Whether each of these workers counts itself and all the others, and has had the time to see it."""
         full = {f"{socket.gethostname()}/{name}" for name in names}
-        lease_s, now = self.config.relay.lease_s, clock.now()
-        return all(set(delivery.crew(name, lease_s=lease_s, now=now)) == full for name in full)
+        lately = clock.now() - timedelta(seconds=1.5)  # each looks once a second
+        lease_s = self.config.relay.lease_s
+        return all(set(delivery.crew(name, lease_s=lease_s, now=lately)) == full for name in full)
 
     def log(self, name: str) -> str:
         return (self.folder / f"worker-{name}.log").read_text(encoding="utf-8")
