@@ -46,6 +46,10 @@ class Judges:
         self.form(mail)
         self.headers(mail)
 
+    def signed(self, mail: Mail) -> bool:
+        """Whether every signature that we publish a key for holds, by dkimpy."""
+        return dkim_judges.dkimpy(mail.content, self._published) == len(self._published)
+
     def form(self, mail: Mail) -> None:
         """RFC 5322 and RFC 2047: lines, their ends, their lengths."""
         assert mail.content.count(b"\r") == mail.content.count(b"\n") == mail.content.count(b"\r\n")
