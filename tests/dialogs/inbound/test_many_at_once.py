@@ -1,6 +1,7 @@
 """What no single conversation shows: many sessions, slow peers, large mails, a worker that stops."""
 
 import asyncio
+import gc
 import shutil
 import socket
 from collections.abc import Callable, Coroutine
@@ -15,6 +16,7 @@ from appliance.errors import ConfigInvalid, PortBusy
 from smtp import inbound
 from smtp.inbound.certificate import tls_context
 from smtp.inbound.listener import bind
+from smtp.inbound.session import Session
 from tests.dialogs.inbound.play import Peer, Stage, code, trusting
 from tests.support.waiting import eventually
 
@@ -151,6 +153,35 @@ def test_a_renewed_certificate_is_shown_to_the_next_client(
         assert tls_stage.inbound.renew_certificate()
         assert (await shown(port))[0] != first
         assert await open_meanwhile.ask("NOOP") == "250 2.0.0 OK"
+        await tls_stage.close()
+
+    run(dialog())
+
+
+def test_a_session_that_is_over_leaves_nothing_for_the_collector(tls_stage: Stage, run: Run) -> None:
+    """The mail worker's collector seldom looks, and a session under TLS is a quarter of a megabyte."""
+
+    def sessions() -> int:
+        return sum(isinstance(each, Session) for each in gc.get_objects())
+
+    async def dialog() -> None:
+        port = await tls_stage.open()
+        gc.collect()
+        gc.disable()
+        try:
+            before = sessions()
+            for end in ("quit", "reset", "tls"):
+                peer = await Peer.dial(port)
+                await peer.greet()
+                if end == "tls":
+                    await peer.ask("STARTTLS")
+                    await peer.writer.start_tls(trusting(), server_hostname="mx.midori.example")
+                if end != "reset":
+                    assert (await peer.ask("QUIT")).startswith("221")
+                peer.writer.transport.abort()
+            await eventually(lambda: sessions() == before)
+        finally:
+            gc.enable()
         await tls_stage.close()
 
     run(dialog())
