@@ -365,3 +365,31 @@ def test_markup_in_a_text_is_shown_as_it_was_typed(clerk: Clerk) -> None:
     write(clerk, text="<script>alert(1)</script>")
     assert "<script>alert" not in clerk.page
     assert "&lt;script&gt;alert" in clerk.page
+
+
+# --- taken back
+
+
+def test_a_slip_is_taken_back_with_one_press_while_nothing_has_left(ward: Ward) -> None:
+    settings = ward.config.broadcast.model_copy(update={"take_back_s": 60})
+    clerk = Clerk(create_sender(ward.config.model_copy(update={"broadcast": settings})))
+    clerk.login("kocho")
+    broadcast_id = write(clerk)
+    clerk.send()
+    assert "まだ1通も出ていません" in clerk.page
+    assert "送信を取り消す" in clerk.page
+    clerk.send(f"/broadcasts/{broadcast_id}/stop")
+    assert Broadcast.get_by_id(broadcast_id).state == "stopped", clerk.page
+    assert "1通も出ていません" in clerk.page
+    assert "送信を取り消す" not in clerk.page
+
+
+# --- when it will be through
+
+
+def test_before_sending_it_says_where_most_are_and_until_when(clerk: Clerk) -> None:
+    clerk.login("kocho")
+    write(clerk)
+    assert "いちばん多いのは" in clerk.page
+    assert "(25%)" in clerk.page, "four guardians at four carriers"
+    assert "ごろに送り終わる見込みです" in clerk.page
