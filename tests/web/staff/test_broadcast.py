@@ -367,23 +367,6 @@ def test_markup_in_a_text_is_shown_as_it_was_typed(clerk: Clerk) -> None:
     assert "&lt;script&gt;alert" in clerk.page
 
 
-# --- taken back
-
-
-def test_a_slip_is_taken_back_with_one_press_while_nothing_has_left(ward: Ward) -> None:
-    settings = ward.config.broadcast.model_copy(update={"take_back_s": 60})
-    clerk = Clerk(create_sender(ward.config.model_copy(update={"broadcast": settings})))
-    clerk.login("kocho")
-    broadcast_id = write(clerk)
-    clerk.send()
-    assert "まだ1通も出ていません" in clerk.page
-    assert "送信を取り消す" in clerk.page
-    clerk.send(f"/broadcasts/{broadcast_id}/stop")
-    assert Broadcast.get_by_id(broadcast_id).state == "stopped", clerk.page
-    assert "1通も出ていません" in clerk.page
-    assert "送信を取り消す" not in clerk.page
-
-
 # --- when it will be through
 
 
