@@ -101,18 +101,20 @@ def _queue(
                               next_at, expires_at, code, enhanced, reason, uncertain, created_at)
         WITH member AS MATERIALIZED (
             SELECT a.id, a.site, MIN(c.school_class_id) AS class_id {source} GROUP BY a.id, a.site
-        ), spread AS (
-            SELECT id, site,
-                   (ROW_NUMBER() OVER (PARTITION BY site, class_id ORDER BY RANDOM()) - 0.5)
-                   / COUNT(*) OVER (PARTITION BY site, class_id) AS place
-            FROM member
+        ), room AS MATERIALIZED (
+            SELECT site, class_id, COUNT(*) AS size FROM member GROUP BY site, class_id
         ), frontier AS MATERIALIZED (
-            SELECT site, COALESCE((SELECT MIN(d.turn) FROM delivery AS d WHERE d.state = 'queued'
-                                   AND d.site = known.site AND d.lane = ?), 0) AS turn
-            FROM (SELECT DISTINCT site FROM member) AS known
+            SELECT site, SUM(size) AS size,
+                   COALESCE((SELECT MIN(d.turn) FROM delivery AS d WHERE d.state = 'queued'
+                             AND d.site = room.site AND d.lane = ?), 0) AS turn
+            FROM room GROUP BY site
+        ), spread AS (
+            SELECT m.id, m.site, (ROW_NUMBER() OVER (
+                       PARTITION BY m.site, m.class_id ORDER BY RANDOM()) - 0.5) / room.size AS place
+            FROM member AS m JOIN room ON room.site = m.site AND room.class_id = m.class_id
         )
         SELECT 'broadcast', ?, ?, spread.id, spread.site, ?,
-               frontier.turn + ROW_NUMBER() OVER (PARTITION BY spread.site ORDER BY place, spread.id),
+               frontier.turn + CAST(1 + place * frontier.size AS BIGINT),
                'queued', 0, ? + CAST(place * ? AS BIGINT), ?, 0, '', '', {db.false()}, ?
         FROM spread JOIN frontier ON frontier.site = spread.site
         ORDER BY place

@@ -365,3 +365,14 @@ def test_markup_in_a_text_is_shown_as_it_was_typed(clerk: Clerk) -> None:
     write(clerk, text="<script>alert(1)</script>")
     assert "<script>alert" not in clerk.page
     assert "&lt;script&gt;alert" in clerk.page
+
+
+# --- when it will be through
+
+
+def test_before_sending_it_says_where_most_are_and_until_when(clerk: Clerk) -> None:
+    clerk.login("kocho")
+    write(clerk)
+    assert "いちばん多いのは" in clerk.page
+    assert "(25%)" in clerk.page, "four guardians at four carriers"
+    assert "ごろに送り終わる見込みです" in clerk.page
