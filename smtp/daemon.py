@@ -21,7 +21,7 @@ from smtp import inbound
 from smtp.relay import Relay
 
 _FILES = 65_536
-_GC_THRESHOLDS = (50_000, 20, 100)  # looking for cycles cost 8 % of a broadcast (measured)
+_GC_THRESHOLDS = (10_000, 10, 10)  # by default looking for cycles costs 8 % of a broadcast (measured)
 _SWITCH_S = 0.001  # the database thread waits at most so long for the interpreter
 
 
