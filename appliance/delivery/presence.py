@@ -16,6 +16,8 @@ from appliance.models.fields import micros
 SETTLE_IN_S = 3.0
 """Longer than a worker takes from one look at the table to the next, and to end a connection."""
 
+_FORGOTTEN = timedelta(days=1)
+
 
 def report(name: str, node: str, *, lease_s: float, now: datetime) -> None:
     """A sign of life. Whoever was silent for longer than a lease begins anew."""
@@ -33,7 +35,8 @@ def report(name: str, node: str, *, lease_s: float, now: datetime) -> None:
             micros(now),
             micros(silent_since),
         )
-        Worker.delete().where(Worker.seen_at < silent_since).execute()
+        # Not sooner: a worker that froze inside a transaction holds its row, and must not hold up the others.
+        Worker.delete().where(Worker.seen_at < now - _FORGOTTEN).execute()
 
 
 def leave(name: str) -> None:
