@@ -81,6 +81,7 @@ def _engine(config: Config) -> Database:
                 "cache_size": -32_000,
             },
         )
+    timeout_ms = int(settings.statement_timeout_s * 1000)
     options: dict[str, Any] = {
         "prefer_psycopg3": True,
         "max_connections": 64,
@@ -92,7 +93,9 @@ def _engine(config: Config) -> Database:
         "keepalives_count": 3,
         "tcp_user_timeout": 10_000,
         "application_name": "karamail",
-        "options": f"-c statement_timeout={int(settings.statement_timeout_s * 1000)} -c timezone=UTC",
+        # A process that freezes inside a transaction gives its locks back before others have waited too long.
+        "options": f"-c statement_timeout={timeout_ms}"
+        f" -c idle_in_transaction_session_timeout={timeout_ms // 2} -c timezone=UTC",
     }
     if settings.password_file is not None:
         try:

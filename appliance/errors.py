@@ -9,6 +9,7 @@ because messages end in logs.
     │   ├── ConfigInvalid        the configuration file names file, key and expectation
     │   ├── SecretMissing        a credential file is absent or malformed
     │   ├── DatabaseUnavailable  no connection, or a commit whose outcome is unknown
+    │   ├── JournalRefused       the disk takes no line of a worker's journal
     │   ├── SchemaMismatch       the database is older or newer than this program
     │   └── PortBusy             an address to listen on is taken
     ├── KeyRefused               this zone holds no key for that purpose, or the seal does not open
@@ -48,6 +49,10 @@ class SecretMissing(OperatorError):
 
 class DatabaseUnavailable(OperatorError):
     """No connection, or a commit whose outcome nobody knows: answer 451, ask again."""
+
+
+class JournalRefused(OperatorError):
+    """A worker that cannot note what it sends must not send; it ends, and is started again."""
 
 
 class SchemaMismatch(OperatorError):

@@ -92,6 +92,11 @@ def journal_replayed(outcomes: int, uncertain: int, released: int) -> None:
     _line("journal.replayed", outcomes=outcomes, uncertain=uncertain, released=released)
 
 
+def journal_refused(error: OSError) -> None:
+    """The worker ends: most likely the disk is full."""
+    _line("journal.refused", error=os.strerror(error.errno) if error.errno else type(error).__name__)
+
+
 def connection_ended(site: str, messages: int, why: str, throttled: bool) -> None:
     _line("relay.connection", site=site, messages=messages, why=why, throttled=throttled)
 

@@ -16,6 +16,7 @@ import uvloop
 
 from appliance import db, log
 from appliance.config import Config, Zone
+from appliance.errors import JournalRefused
 from appliance.keystore import open_keyring
 from smtp import inbound
 from smtp.relay import Relay
@@ -61,7 +62,7 @@ async def _serve(config: Config, worker: str) -> bool:
     failed = waiting not in done
     for task in done - {waiting}:
         error = task.exception()
-        if error is not None:
+        if error is not None and not isinstance(error, JournalRefused):  # that one is logged
             log.unexpected(error)
     log.process_stopping("a loop failed" if failed else "asked to")
     await door.close()

@@ -180,6 +180,10 @@ class Exchange:
             seat.ordinary -= 1
             if not seat.ordinary:
                 self._ordinary.discard(seat)
+        if outcome.kind is Kind.DEFERRED and outcome.reason is Reason.INTERNAL and not outcome.uncertain:
+            # We broke off before its body went: nobody put it off, so it need not wait.
+            self._ledger.untried.append((claimed.id, claimed.token))
+            return
         if outcome.kind is Kind.ACCEPTED:
             self.accepted += 1
         else:

@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 from appliance import address, clock, db, delivery, log, registration
 from appliance.config import Config
 from appliance.delivery import Claimed, Journal
-from appliance.errors import AddressInvalid, DatabaseUnavailable, KeyRefused
+from appliance.errors import AddressInvalid, DatabaseUnavailable, JournalRefused, KeyRefused
 from appliance.keys import Keyring, Purpose, Slot
 from smtp.ahead import Ahead
 from smtp.dispatch import Dispatch
@@ -115,7 +115,8 @@ class Relay:
 
     def _break(self, error: OSError) -> None:
         if not self._broken.done():
-            self._broken.set_exception(error)
+            log.journal_refused(error)
+            self._broken.set_exception(JournalRefused("the journal cannot be written"))
 
     async def _forever(self, step: Callable[[], Any]) -> None:
         """Repeats a step; while the database is away it waits and asks again."""

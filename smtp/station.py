@@ -170,9 +170,10 @@ class Station:
     def _returned(self, task: "asyncio.Task[None]") -> None:
         del self._couriers[task]
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.unexpected(error)
             if isinstance(error, OSError):
                 self._broken(error)
+            else:
+                log.unexpected(error)
 
     async def _serve(self, seat: Seat) -> None:
         """One courier's life: connect to the first host that answers, carry, report; again while useful."""
