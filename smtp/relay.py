@@ -255,7 +255,8 @@ class Relay:
     # --- settling
 
     def _wake_settler(self) -> None:
-        if len(self._ledger.results) >= self._config.relay.settle_rows:
+        """Enough has gathered, or there is nothing left to gather."""
+        if len(self._ledger.results) >= self._config.relay.settle_rows or not self._dispatch.is_busy:
             self._settle_now.set()
 
     async def _settle(self) -> None:

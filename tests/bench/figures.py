@@ -16,6 +16,8 @@ from typing import Any
 BARS = {
     "blast_vs_postfix": "at least 10",
     "blast_vs_rsa": "at least 0.6",
+    "ahead_vs_postfix": "",
+    "ahead_vs_rsa": "",
     "growth": "near 1",
     "worker_rss_mb": "under 200",
     "inbound_per_s": "",
@@ -31,6 +33,8 @@ class Blast:
     workers: int | None
     seconds: float
     rss_mb: float | None = None
+    ahead: bool = False
+    """Signed in the take-back seconds; counted from their end."""
 
     @property
     def per_s(self) -> float:
@@ -62,12 +66,13 @@ class Figures:
     remarks: list[str] = field(default_factory=list)
 
     def ratios(self) -> dict[str, float | None]:
-        """The five figures of the last line."""
+        """The figures of the last line."""
         ours = self._ours(self.base, 2)
         peer = next((blast for blast in self.blasts if blast.by == "postfix"), None)
         rsa = sum(self.rsa_per_s) / len(self.rsa_per_s) if self.rsa_per_s else None
+        ahead = next((blast for blast in self.blasts if blast.ahead), None)
         two = sorted(
-            (blast for blast in self.blasts if blast.by == "karamail" and blast.workers == 2),
+            (blast for blast in self.blasts if blast.workers == 2 and not blast.ahead),
             key=lambda blast: blast.recipients,
         )
         growth = two[0].per_s / two[-1].per_s if len(two) > 1 else None
@@ -75,6 +80,8 @@ class Figures:
         return {
             "blast_vs_postfix": _rounded(ours.per_s / peer.per_s if ours and peer else None),
             "blast_vs_rsa": _rounded(ours.per_s / rsa if ours and rsa else None, 3),
+            "ahead_vs_postfix": _rounded(ahead.per_s / peer.per_s if ahead and peer else None),
+            "ahead_vs_rsa": _rounded(ahead.per_s / rsa if ahead and rsa else None, 3),
             "growth": _rounded(growth, 3),
             "worker_rss_mb": _rounded(max(memory) if memory else None, 1),
             "inbound_per_s": _rounded(self.inbound_per_s, 0),
@@ -85,7 +92,9 @@ class Figures:
             (
                 blast
                 for blast in self.blasts
-                if blast.by == "karamail" and (blast.recipients, blast.workers) == (recipients, workers)
+                if blast.by == "karamail"
+                and not blast.ahead
+                and (blast.recipients, blast.workers) == (recipients, workers)
             ),
             None,
         )
@@ -95,6 +104,7 @@ class Figures:
         for blast in self.blasts:
             workers = f", {blast.workers} worker{'s' if blast.workers != 1 else ''}" if blast.workers else ""
             who = {"karamail": "Karamail", "postfix": "Postfix + OpenDKIM"}[blast.by] + workers
+            who += ", signed ahead" if blast.ahead else ""
             memory = f"{blast.rss_mb:8.0f}" if blast.rss_mb is not None else f"{'':8}"
             lines.append(f"{who:34}{blast.recipients:>11,}{blast.seconds:>9.2f}{blast.per_s:>8,.0f}{memory}")
         if self.rsa_per_s:
