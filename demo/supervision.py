@@ -31,6 +31,8 @@ ROOT = Path(__file__).resolve().parents[1]
 _START_S = 60.0
 _STOP_S = 40.0
 _PR_SET_PDEATHSIG = 1
+_TIMER = 'trap "kill $!; exit" TERM; while :; do sleep 30 & wait $!; "$@"; done'
+"""On a node a systemd timer does this: names that came by mail are recognised in the admin zone."""
 _DEAD = {"BACKOFF", "EXITED", "FATAL"}
 
 
@@ -50,14 +52,8 @@ class Program:
 def programs(places: Places, mail_workers: int, crowd: int) -> list[Program]:
     """Everything that runs in a town, carriers and DNS first."""
     python = sys.executable
-    karamail = [
-        python,
-        "-c",
-        "from cli.main import main; main()",
-        "--config",
-        str(places.config_file),
-        "serve",
-    ]
+    karamail = [python, "-c", "from cli.main import main; main()", "--config", str(places.config_file)]
+    serve = [*karamail, "serve"]
     phones = [
         python, "-m", "gunicorn", "--bind", f"127.0.0.1:{places.base}", "--threads", "8",
         "--log-level", "warning", "--graceful-timeout", "5", "demo.phones.app:create_app()",
@@ -66,10 +62,11 @@ def programs(places: Places, mail_workers: int, crowd: int) -> list[Program]:
         Program("dns", [python, "-m", "demo.dns"]),
         Program("carriers", [python, "-m", "demo.carriers", str(crowd)]),
         *(
-            Program(f"mail-{number}", [*karamail, "mail", "--worker", str(number)], "mail")
+            Program(f"mail-{number}", [*serve, "mail", "--worker", str(number)], "mail")
             for number in range(1, mail_workers + 1)
         ),
-        *(Program(site, [*karamail, site], site) for site in ("guardian", "sender", "admin")),
+        *(Program(site, [*serve, site], site) for site in ("guardian", "sender", "admin")),
+        Program("recognise", ["sh", "-c", _TIMER, "timer", *karamail, "registrants", "recognise"], "admin"),
         Program("phones", phones),
     ]
 
