@@ -24,6 +24,10 @@ from tests.support.installation import Installation, nameserver
 from tests.support.waiting import free_port, until
 
 CONNECTIONS = 16
+_MAIL = """workers = %d
+dkim_ed25519 = false
+max_sessions_per_network = 1500
+requests_per_domain_per_hour = 1000000"""  # everybody comes from one network and eight domains
 _LIMITS = "\n[relay.sites.other]\nconnections = %d\nmessages_per_connection = 10000\n"
 
 
@@ -39,7 +43,7 @@ def installation_for(database_url: str, workers: int, **numbers: int) -> Install
     installation = Installation(folder, database_url, **numbers)
     path = folder / "karamail.toml"
     limits = _LIMITS % (CONNECTIONS * workers)
-    text = path.read_text().replace("workers = 1", f"workers = {workers}\ndkim_ed25519 = false", 1) + limits
+    text = path.read_text().replace("workers = 1", _MAIL % workers, 1) + limits
     path.write_text(text)
     return installation
 
