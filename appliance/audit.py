@@ -39,6 +39,7 @@ class Act(StrEnum):
     BROADCAST_SENT = "broadcast.sent"
     BROADCAST_STOPPED = "broadcast.stopped"
     CALL_SHEET_OPENED = "call_sheet.opened"  # opens names
+    EVIDENCE_OPENED = "evidence.opened"  # opens names and addresses
 
 
 def record(

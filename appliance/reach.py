@@ -1,10 +1,11 @@
 """到達: of each child that a broadcast is about, whether it came to anybody at home.
 
 Owns the count per child and the call sheet (電話連絡票): the children of whom no address has accepted the
-mail, for the telephone. Counting opens nothing; the sheet opens names and is recorded in the same transaction
-(R27). A child is judged by the addresses it has now, as far as they were in the audience: who registered
-later, or left, is not in it. Refuses the words delivered and read: 受理 is all that is known. Raises
-`NotYours` and `NotAllowed` for the sheet as `appliance.directory.registrants` does.
+mail, for the telephone. Best is a guardian's own answer (確認), next the receiver's 250. Counting opens
+nothing; the sheet opens names and is recorded in the same transaction (R27). A child is judged by the
+addresses it has now, as far as they were in the audience: who registered later, or left, is not in it.
+Refuses the words delivered and read: 受理 is all that is known of a mail. Raises `NotYours` and `NotAllowed`
+for the sheet as `appliance.directory.registrants` does.
 """
 
 from collections import defaultdict
@@ -25,15 +26,24 @@ _OPEN = ", ".join(f"'{state}'" for state in DELIVERY_OPEN)
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Children by the best that happened to any of their addresses."""
+    """Children by the best that happened to any of their addresses; each is counted once.
 
+    `confirmed`: a guardian has answered this mail. `accepted`: a receiver took it, nobody has answered.
+    """
+
+    confirmed: int
     accepted: int
     waiting: int
     none: int
 
     @property
     def children(self) -> int:
-        return self.accepted + self.waiting + self.none
+        return self.reached + self.waiting + self.none
+
+    @property
+    def reached(self) -> int:
+        """With at least one accepted mail or an answer."""
+        return self.confirmed + self.accepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +68,16 @@ class Unreached:
 
 def count(broadcast: Broadcast) -> Reach:
     """One query, whatever the size of the audience."""
-    source, parameters = members(
-        broadcast.school_id, Audience.read(broadcast.audience), urgent=broadcast.urgent
-    )
+    source, parameters = _audience(broadcast)
     with db.guarded():
         rows = db.statement(
             f"""
             SELECT best, COUNT(*) FROM (
-                SELECT MAX(CASE WHEN d.state = 'accepted' THEN 2 WHEN d.state IN ({_OPEN}) THEN 1 ELSE 0 END)
-                       AS best
+                SELECT MAX(CASE WHEN k.delivery_id IS NOT NULL THEN 3 WHEN d.state = 'accepted' THEN 2
+                                WHEN d.state IN ({_OPEN}) THEN 1 ELSE 0 END) AS best
                 FROM (SELECT c.id AS child_id, a.id AS address_id {source}) AS m
                 JOIN delivery AS d ON d.broadcast_id = ? AND d.address_id = m.address_id
+                LEFT JOIN confirmation AS k ON k.delivery_id = d.id
                 GROUP BY m.child_id
             ) AS children GROUP BY best
             """,  # noqa: S608  (constants only)
@@ -76,7 +85,8 @@ def count(broadcast: Broadcast) -> Reach:
             broadcast.id,
         ).fetchall()
     by_best = dict(rows)
-    return Reach(accepted=by_best.get(2, 0), waiting=by_best.get(1, 0), none=by_best.get(0, 0))
+    confirmed, accepted, waiting, none = (by_best.get(best, 0) for best in (3, 2, 1, 0))
+    return Reach(confirmed, accepted, waiting, none)
 
 
 def call_sheet(actor: Actor, keyring: Keyring, broadcast: Broadcast) -> list[Unreached]:
@@ -105,9 +115,7 @@ def call_sheet(actor: Actor, keyring: Keyring, broadcast: Broadcast) -> list[Unr
 
 def _unaccepted(broadcast: Broadcast) -> dict[int, dict[int, tuple[DeliveryState, Reason]]]:
     """By child, of those without an accepted mail: what became of the mail to each of its addresses."""
-    source, parameters = members(
-        broadcast.school_id, Audience.read(broadcast.audience), urgent=broadcast.urgent
-    )
+    source, parameters = _audience(broadcast)
     rows = db.statement(
         f"""
         SELECT m.child_id, m.address_id, d.state, d.reason
@@ -116,7 +124,9 @@ def _unaccepted(broadcast: Broadcast) -> dict[int, dict[int, tuple[DeliveryState
         WHERE NOT EXISTS (
             SELECT 1 FROM registration AS r2
             JOIN delivery AS d2 ON d2.broadcast_id = ? AND d2.address_id = r2.address_id
-            WHERE r2.child_id = m.child_id AND r2.state = 'confirmed' AND d2.state = 'accepted'
+            LEFT JOIN confirmation AS k ON k.delivery_id = d2.id
+            WHERE r2.child_id = m.child_id AND r2.state = 'confirmed'
+              AND (d2.state = 'accepted' OR k.delivery_id IS NOT NULL)
         )
         """,  # noqa: S608  (constants only)
         *parameters,

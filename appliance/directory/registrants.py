@@ -105,12 +105,19 @@ def find(actor: Actor, keyring: Keyring, school_id: int, child_name: str) -> lis
 def of_children(keyring: Keyring, school_id: int, child_ids: Collection[int]) -> list[Registrant]:
     """Opens the registrations of these children of a school, by class. The caller has asked `access`, and
     records the opening in the same transaction."""
-    ids = list(child_ids)
+    return _of(keyring, school_id, Registration.child, child_ids)
+
+
+def of_addresses(keyring: Keyring, school_id: int, address_ids: Collection[int]) -> list[Registrant]:
+    """The same of these addresses."""
+    return _of(keyring, school_id, Registration.address, address_ids)
+
+
+def _of(keyring: Keyring, school_id: int, column: Any, wanted: Collection[int]) -> list[Registrant]:
+    ids = list(wanted)
     rows: list[Registrant] = []
     for start in range(0, len(ids), _CHUNK):
-        query = _confirmed().where(
-            Registration.school == school_id, Registration.child.in_(ids[start : start + _CHUNK])
-        )
+        query = _confirmed().where(Registration.school == school_id, column.in_(ids[start : start + _CHUNK]))
         rows += _open_all(keyring, query)
     order = {row.id: (row.sort_key, row.id) for row in SchoolClass.select()}
     return sorted(

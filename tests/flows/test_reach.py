@@ -9,7 +9,7 @@ from appliance.actor import Actor, Role
 from appliance.config import Config, Zone
 from appliance.delivery import Kind, Outcome, Reason, Result
 from appliance.errors import NotAllowed, NotYours
-from appliance.models import Audit, Broadcast, Delivery
+from appliance.models import Address, Audit, Broadcast, Confirmation, Delivery
 from appliance.states import DeliveryState
 from tests.flows.ward import Ward, found, take
 
@@ -50,12 +50,44 @@ def _sent(ward: Ward, **draft: object) -> Broadcast:
 def test_one_parent_is_enough(ward: Ward) -> None:
     written = _sent(ward)
     _settle("docomo", GONE)
-    assert reach.count(written) == reach.Reach(accepted=0, waiting=3, none=0)
+    assert reach.count(written) == reach.Reach(confirmed=0, accepted=0, waiting=3, none=0)
     _settle("google", ACCEPTED)
     _settle("au", ACCEPTED)
     _settle("softbank", GONE)
-    assert reach.count(written) == reach.Reach(accepted=2, waiting=0, none=1)
+    assert reach.count(written) == reach.Reach(confirmed=0, accepted=2, waiting=0, none=1)
     assert reach.is_settled(written)
+
+
+def _answered(written: Broadcast, site: str) -> None:
+    """A guardian has answered this mail."""
+    answered = Delivery.get(Delivery.broadcast == written.id, Delivery.site == site)
+    Confirmation.create(delivery=answered, at=clock.now(), how="reply")
+
+
+def test_an_answer_is_more_than_an_acceptance_and_one_answer_speaks_for_the_child(ward: Ward) -> None:
+    written = _sent(ward)
+    for site in ("docomo", "google", "au", "softbank"):
+        _settle(site, ACCEPTED)
+    _answered(written, "google")
+    count = reach.count(written)
+    assert count == reach.Reach(confirmed=1, accepted=2, waiting=0, none=0)
+    assert count.reached == count.children == 3
+
+
+def test_who_answered_although_the_receiver_bounced_it_is_not_telephoned(
+    ward: Ward, principal: Actor
+) -> None:
+    written = _sent(ward, classes=[ward.classes[1]])
+    _settle("au", GONE)
+    _answered(written, "au")
+    assert reach.count(written).confirmed == 1
+    assert reach.call_sheet(principal, ward.keyring(Zone.ADMIN), written) == []
+
+
+def test_who_switches_routine_mail_off_afterwards_is_still_counted(ward: Ward) -> None:
+    written = _sent(ward, urgent=False)
+    Address.update(routine_off_at=clock.now()).where(Address.site == "au").execute()
+    assert reach.count(written).children == 3
 
 
 def test_the_call_sheet_names_those_whom_nobody_at_home_was_told_of(ward: Ward, principal: Actor) -> None:

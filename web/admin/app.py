@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 
 from appliance import access
 from appliance.config import Config, Zone
-from web.admin import call_sheet, classes, corrections, handout, home, own_account, registrants
+from web.admin import call_sheet, classes, corrections, evidence, handout, home, own_account, registrants
 from web.common.language import later
 from web.staff import actor, create
 from web.staff.compose import writable_schools
@@ -29,6 +29,7 @@ def create_app(config: Config) -> Flask:
             classes.pages,
             handout.pages,
             call_sheet.pages,
+            evidence.pages,
             own_account.pages,
         ],
     )

@@ -19,7 +19,7 @@ from web.staff import actor, desk
 from web.staff.words import DELIVERY_STATES
 
 pages = Blueprint("call_sheet", __name__)
-_WHY = {
+WHY = {
     Reason.UNKNOWN_USER: later("アドレスがなくなっています"),
     Reason.UNKNOWN_OR_FILTERED: later("受信拒否の設定か、アドレスの廃止"),
     Reason.MOVED: later("アドレスが変わっています"),
@@ -50,6 +50,6 @@ def sheet(broadcast_id: int) -> ResponseReturnValue:
 
 def why(contact: Contact) -> str:
     """What became of one mail, in words."""
-    if contact.state in (DeliveryState.FAILED, DeliveryState.BOUNCED) and contact.reason in _WHY:
-        return _(_WHY[contact.reason])
+    if contact.state in (DeliveryState.FAILED, DeliveryState.BOUNCED) and contact.reason in WHY:
+        return _(WHY[contact.reason])
     return _(DELIVERY_STATES[contact.state])

@@ -9,11 +9,12 @@ from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from appliance import access
+from appliance import access, clock, evidence
 from appliance.actor import Actor
 from appliance.directory import registrants
 from appliance.errors import NameInvalid, NotAllowed
 from appliance.models import School
+from web.admin.evidence import LONG
 from web.common import page
 from web.common.language import later
 from web.staff import actor, desk
@@ -70,7 +71,8 @@ def one(registration_id: int) -> ResponseReturnValue:
     """One registrant, and what can be done."""
     registration = access.registration(actor(), registration_id)
     row = registrants.opened(actor(), desk().keyring, registration)
-    return page("admin/registrant.html", row=row, school=registration.school)
+    grade = evidence.of_address(row.address_id, clock.now())
+    return page("admin/registrant.html", row=row, school=registration.school, grade=_(LONG[grade]))
 
 
 @pages.get("/schools/<int:school_id>/registrants/removed")

@@ -5,6 +5,7 @@ from flask import Flask
 
 from appliance import clock, delivery
 from appliance.delivery import Kind, Outcome, Reason, Result
+from appliance.models import Confirmation, Delivery
 from tests.web.staff.ward import Clerk, write
 
 
@@ -41,6 +42,19 @@ def test_the_sheet_lists_who_must_be_telephoned_and_why(clerk: Clerk) -> None:
     assert "鈴木 翼" in clerk.page
     assert "アドレスがなくなっています" in clerk.page
     assert "佐藤 健" not in clerk.page
+
+
+@pytest.mark.usefixtures("ward")
+def test_the_status_page_says_for_how_many_children_a_guardian_has_answered(clerk: Clerk) -> None:
+    broadcast_id = _written_and_answered(clerk)
+    clerk.open(f"/broadcasts/{broadcast_id}")
+    assert "確認" not in clerk.page
+    answered = Delivery.get(Delivery.broadcast == broadcast_id, Delivery.site == "au")
+    Confirmation.create(delivery=answered, at=clock.now(), how="reply")
+    clerk.open(f"/broadcasts/{broadcast_id}")
+    assert "このうち1人は、保護者から返信がありました(確認)。" in clerk.page
+    clerk.open(f"/broadcasts/{broadcast_id}?lang=en")
+    assert "For 1 of them, a guardian has replied (confirmed)." in clerk.page
 
 
 @pytest.mark.usefixtures("ward")
