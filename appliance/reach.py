@@ -18,7 +18,7 @@ from appliance.delivery.outcome import Reason
 from appliance.directory import registrants
 from appliance.errors import NotAllowed
 from appliance.keys import Keyring
-from appliance.models import Broadcast, Delivery
+from appliance.models import Broadcast
 from appliance.states import DELIVERY_OPEN, DeliveryState
 
 _OPEN = ", ".join(f"'{state}'" for state in DELIVERY_OPEN)
@@ -118,19 +118,16 @@ def _unaccepted(broadcast: Broadcast) -> dict[int, dict[int, tuple[DeliveryState
     source, parameters = _audience(broadcast)
     rows = db.statement(
         f"""
-        SELECT m.child_id, m.address_id, d.state, d.reason
-        FROM (SELECT c.id AS child_id, a.id AS address_id {source}) AS m
-        JOIN delivery AS d ON d.broadcast_id = ? AND d.address_id = m.address_id
-        WHERE NOT EXISTS (
-            SELECT 1 FROM registration AS r2
-            JOIN delivery AS d2 ON d2.broadcast_id = ? AND d2.address_id = r2.address_id
-            LEFT JOIN confirmation AS k ON k.delivery_id = d2.id
-            WHERE r2.child_id = m.child_id AND r2.state = 'confirmed'
-              AND (d2.state = 'accepted' OR k.delivery_id IS NOT NULL)
-        )
+        SELECT child_id, address_id, state, reason FROM (
+            SELECT m.child_id, m.address_id, d.state, d.reason,
+                   MAX(CASE WHEN d.state = 'accepted' OR k.delivery_id IS NOT NULL THEN 1 ELSE 0 END)
+                   OVER (PARTITION BY m.child_id) AS reached
+            FROM (SELECT c.id AS child_id, a.id AS address_id {source}) AS m
+            JOIN delivery AS d ON d.broadcast_id = ? AND d.address_id = m.address_id
+            LEFT JOIN confirmation AS k ON k.delivery_id = d.id
+        ) AS each_one WHERE reached = 0
         """,  # noqa: S608  (constants only)
         *parameters,
-        broadcast.id,
         broadcast.id,
     ).fetchall()
     found: dict[int, dict[int, tuple[DeliveryState, Reason]]] = defaultdict(dict)
@@ -142,12 +139,3 @@ def _unaccepted(broadcast: Broadcast) -> dict[int, dict[int, tuple[DeliveryState
 def _audience(broadcast: Broadcast) -> tuple[str, tuple[object, ...]]:
     """Whoever switched routine mail off since then still got this one; its delivery says so."""
     return members(broadcast.school_id, Audience.read(broadcast.audience), urgent=True)
-
-
-def is_settled(broadcast: Broadcast) -> bool:
-    """Nothing of it waits any more: the sheet will not grow shorter by itself."""
-    with db.guarded():
-        still_open = Delivery.select(Delivery.id).where(
-            Delivery.broadcast == broadcast.id, Delivery.state.in_(DELIVERY_OPEN)
-        )
-        return not still_open.exists()
