@@ -22,8 +22,8 @@ def text(ward: Ward, school: School, broadcast: Broadcast) -> str:
     footer = [
         _RULE,
         f"{school.name}({ward.name})",
-        "このメールは送信専用です。返信してもお答えできません。",
-        "This address only sends mail; replies are not read.",
+        "「はい」と返信すると、確認したことが学校に伝わります。",
+        "Reply “yes” to tell the school that you have seen this.",
     ]
     if ward.inquiry:
         footer.append(f"お問い合わせ: {ward.inquiry}")

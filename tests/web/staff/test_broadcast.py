@@ -32,7 +32,7 @@ def test_what_is_checked_is_the_mail_as_it_will_be_read(clerk: Clerk) -> None:
     clerk.login("kocho")
     write(clerk, urgent=True)
     assert "【緊急】【みどり第一小学校】短縮授業について" in clerk.page
-    assert "このメールは送信専用です。" in clerk.page
+    assert "確認したことが学校に伝わります。" in clerk.page
 
 
 def test_a_routine_mail_to_the_whole_school_needs_no_number(clerk: Clerk) -> None:
