@@ -2,7 +2,7 @@
 
 The old one asked: an answer, under a signed address, with the word and the new address. The new one agrees:
 it answers the letter that `ask` sends there. That letter's own delivery row is the pending change; no other
-table knows of it. Owns these two steps. Refuses to move anything on one mailbox's word: who has lost the old
+table knows of it. Who asks once more has changed his mind: only the last question counts. Owns these two steps. Refuses to move anything on one mailbox's word: who has lost the old
 one registers anew. Fails with `WrongState` where there is nothing to move any more.
 """
 
@@ -44,6 +44,8 @@ def complete(asked: Delivery, now: datetime) -> None:
     old_id, new_id = registration.address_id, asked.address_id
     if old_id == new_id:
         raise WrongState("moved already")
+    if _asked_since(asked, old_id):
+        raise WrongState("another address was asked since")
     known = {row.child_id for row in _confirmed(new_id)}
     if not known:
         wish = Address.get_by_id(old_id).routine_off_at
@@ -59,6 +61,16 @@ def complete(asked: Delivery, now: datetime) -> None:
     Address.update(left_at=None).where(Address.id == new_id).execute()
     for kind, address_id in ((LetterKind.CHANGED, new_id), (LetterKind.MOVED_AWAY, old_id)):
         letters.queue(kind, Address.get_by_id(address_id), now=now, life=LIFE)
+
+
+def _asked_since(asked: Delivery, address_id: int) -> bool:
+    """A mistyped address may be somebody's: it must not answer once the guardian has named another."""
+    later = Delivery.select(Delivery.id).where(
+        Delivery.registration.in_(_confirmed(address_id).select(Registration.id)),
+        Delivery.kind == LetterKind.CHANGE,
+        Delivery.created_at > asked.created_at,
+    )
+    return bool(later.exists())
 
 
 def _confirmed(address_id: int) -> Any:

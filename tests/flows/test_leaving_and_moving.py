@@ -120,6 +120,26 @@ def test_a_child_that_both_addresses_had_keeps_one_registration(
     answering(scene)
 
 
+def test_a_mistyped_address_gets_nothing_once_another_was_named(
+    answering: Callable[[Scene], None], ward: Ward
+) -> None:
+    mail = got(ward)
+    ward.register(HANAKO, "山田 一花", "山田 太郎")
+
+    async def scene(house: House) -> None:
+        await house.answer(mail, "変更 stranger@example.jp")
+        mistyped = newest(LetterKind.CHANGE)
+        await house.answer(mail, f"変更 {TARO}")
+        question = newest(LetterKind.CHANGE)
+        assert await house.answer(mistyped, "はい", sender="stranger@example.jp") == TAKEN
+        assert {row.address_id for row in Registration.select()} == {mail.address_id}
+        await house.answer(question, "はい", sender=TARO)
+        assert await house.answer(mistyped, "はい!", sender="stranger@example.jp") == TAKEN
+        assert {row.address_id for row in Registration.select()} == {question.address_id}
+
+    answering(scene)
+
+
 def test_the_word_alone_brings_the_way_to_do_it(answering: Callable[[Scene], None], ward: Ward) -> None:
     mail = got(ward)
 
