@@ -2,8 +2,9 @@
 
 The old one asked: an answer, under a signed address, with the word and the new address. The new one agrees:
 it answers the letter that `ask` sends there. That letter's own delivery row is the pending change; no other
-table knows of it. Who asks once more has changed his mind: only the last question counts. Owns these two steps. Refuses to move anything on one mailbox's word: who has lost the old
-one registers anew. Fails with `WrongState` where there is nothing to move any more.
+table knows of it. Who asks once more has changed his mind: only the last question
+counts. Owns these two steps. Refuses to move anything on one mailbox's word: who has lost the
+old one registers anew. Fails with `WrongState` where there is nothing to move any more.
 """
 
 from datetime import datetime, timedelta
