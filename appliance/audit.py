@@ -37,6 +37,7 @@ class Act(StrEnum):
     BROADCAST_APPROVED = "broadcast.approved"
     BROADCAST_REFUSED = "broadcast.refused"
     BROADCAST_SENT = "broadcast.sent"
+    BROADCAST_SENT_LATE = "broadcast.sent_late"
     BROADCAST_STOPPED = "broadcast.stopped"
     CALL_SHEET_OPENED = "call_sheet.opened"  # opens names
     EVIDENCE_OPENED = "evidence.opened"  # opens names and addresses

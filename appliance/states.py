@@ -57,7 +57,7 @@ TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
         _B.SCHEDULED: frozenset({_B.SENDING, _B.STOPPED, _B.EXPIRED}),
         _B.SENDING: frozenset({_B.FINISHED, _B.STOPPED}),
         _B.REFUSED: frozenset({_B.DRAFT}),
-        _B.FINISHED: frozenset(),
+        _B.FINISHED: frozenset({_B.SENDING}),
         _B.STOPPED: frozenset(),
         _B.EXPIRED: frozenset(),
     },
@@ -69,7 +69,7 @@ TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
         _D.FAILED: frozenset(),
         _D.BOUNCED: frozenset(),
         _D.SUPPRESSED: frozenset(),
-        _D.EXPIRED: frozenset(),
+        _D.EXPIRED: frozenset({_D.QUEUED}),
     },
 }
 

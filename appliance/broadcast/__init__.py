@@ -8,6 +8,7 @@ of addresses that was shown is compared with the number of now. Fails with the `
 
 from appliance.broadcast.draft import CATEGORIES, SUBJECT_MAX, TEXT_MAX, draft, recent, revise
 from appliance.broadcast.findings import Finding, FindingKind, findings
+from appliance.broadcast.late import left_over, send_late
 from appliance.broadcast.send import approve, refuse, send, stop, submit
 
 __all__ = [
@@ -19,10 +20,12 @@ __all__ = [
     "approve",
     "draft",
     "findings",
+    "left_over",
     "recent",
     "refuse",
     "revise",
     "send",
+    "send_late",
     "stop",
     "submit",
 ]

@@ -61,11 +61,11 @@ def send(config: Config, actor: Actor, broadcast: Broadcast, *, shown_addresses:
     _require(access.may_send(actor, broadcast.school))
     require_complete(broadcast)
     begins_at = now + timedelta(seconds=config.broadcast.take_back_s)
-    life = timedelta(
-        hours=config.broadcast.urgent_useful_h if broadcast.urgent else config.broadcast.routine_useful_h
-    )
+    life = useful(config, broadcast)
     with db.transaction():
         state = _S(Broadcast.get_by_id(broadcast.id).state)
+        if state is _S.FINISHED:  # it may only be sent late
+            raise WrongState("it has been sent")
         if state is _S.DRAFT:
             _move(broadcast, _S.SUBMITTED, submitted_at=now)
             _move(broadcast, _S.APPROVED, decided_by=actor.account_id, decided_at=now)
@@ -80,6 +80,12 @@ def send(config: Config, actor: Actor, broadcast: Broadcast, *, shown_addresses:
             raise AudienceChanged(shown_addresses, count)
         _record(actor, audit.Act.BROADCAST_SENT, broadcast, addresses=count)
     return count
+
+
+def useful(config: Config, broadcast: Broadcast) -> timedelta:
+    """How long after its sending a broadcast is still of use."""
+    hours = config.broadcast.urgent_useful_h if broadcast.urgent else config.broadcast.routine_useful_h
+    return timedelta(hours=hours)
 
 
 def _queue(

@@ -28,7 +28,10 @@ class Observed:
 
 def note(broadcast_id: int, now: datetime) -> None:
     """Writes what the deliveries of a finished broadcast tell."""
-    urgent = bool(Broadcast.get_by_id(broadcast_id).urgent)
+    broadcast = Broadcast.get_by_id(broadcast_id)
+    if broadcast.sent_late_at is not None:  # the span would hold the outage
+        return
+    urgent = bool(broadcast.urgent)
     rows = db.statement(
         """
         SELECT site, COUNT(*), MAX(settled_at) - MIN(settled_at) FROM delivery

@@ -29,6 +29,7 @@ class Broadcast(Table):
     started_at = MomentField(null=True)
     finished_at = MomentField(null=True)
     useful_until = MomentField(null=True)
+    sent_late_at = MomentField(null=True)  # a person sent on what an outage had left over
 
 
 def _in_order() -> int:

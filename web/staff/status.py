@@ -14,13 +14,13 @@ from flask_babel import gettext as _
 from appliance import access, broadcast, clock, delivery, reach
 from appliance.audience import Audience, echo
 from appliance.delivery import Progress
-from appliance.errors import WrongState
+from appliance.errors import AudienceChanged, WrongState
 from appliance.models import Broadcast
 from appliance.states import BroadcastState, DeliveryState
 from web.common import page
 from web.staff.check import may_act
 from web.staff.compose import next_step
-from web.staff.desk import actor
+from web.staff.desk import actor, desk
 from web.staff.words import CARRIERS, DELIVERY_STATES
 
 pages = Blueprint("status", __name__)
@@ -78,6 +78,31 @@ def stop(broadcast_id: int) -> ResponseReturnValue:
     return page("staff/stop.html", broadcast=found, **_progress(found))
 
 
+@pages.route("/broadcasts/<int:broadcast_id>/late", methods=["GET", "POST"])
+def late(broadcast_id: int) -> ResponseReturnValue:
+    """Asks once, with the numbers; then sends on what ran out of time. Nothing does so by itself."""
+    found = access.broadcast(actor(), broadcast_id)
+    if request.method == "POST":
+        shown = request.form.get("addresses", "")
+        try:
+            broadcast.send_late(
+                desk().config,
+                actor(),
+                found,
+                shown_addresses=int(shown) if shown.isascii() and shown.isdigit() else 0,
+                now=clock.now(),
+            )
+        except AudienceChanged:
+            return redirect(url_for(".late", broadcast_id=found.id), 303)  # asks again, with today's number
+        except WrongState:
+            pass  # a second press: the status page says that it is going
+        return redirect(url_for(".status", broadcast_id=found.id), 303)
+    left_over = broadcast.left_over(found, clock.now())
+    if not left_over or access.may_send(actor(), found.school) is not None:
+        return redirect(url_for(".status", broadcast_id=found.id), 303)
+    return page("staff/late.html", broadcast=found, left_over=left_over, **_progress(found))
+
+
 def _progress(found: Broadcast) -> dict[str, object]:
     """What the templates need: parts of the bar, rows by carrier, times."""
     progress = delivery.progress(found.id)
@@ -88,6 +113,8 @@ def _progress(found: Broadcast) -> dict[str, object]:
         "waiting": sum(progress.by_state[state] for state in _WAITING),
         "retry": progress.by_state[_D.DEFERRED],
         "failed": sum(progress.by_state[state] for state in _FAILED),
+        "expired": progress.by_state[_D.EXPIRED],
+        "may_send_late": _may_send_late(found),
         "suppressed": progress.by_state[_D.SUPPRESSED],
         "uncertain": progress.uncertain,
         "reach": reach.count(found),
@@ -109,6 +136,12 @@ def _begins_in_s(found: Broadcast) -> int:
     if found.state != _S.SENDING:
         return 0
     return max(0, math.ceil((found.started_at - clock.now()).total_seconds()))
+
+
+def _may_send_late(found: Broadcast) -> bool:
+    if access.may_send(actor(), found.school) is not None:
+        return False
+    return broadcast.left_over(found, clock.now()) > 0
 
 
 def _call_sheet(found: Broadcast) -> str | None:

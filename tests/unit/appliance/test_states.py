@@ -62,11 +62,12 @@ def test_what_has_ended_stays_ended() -> None:
         DeliveryState.FAILED,
         DeliveryState.BOUNCED,
         DeliveryState.SUPPRESSED,
-        DeliveryState.EXPIRED,
     ):
         assert not deliveries[state]
+    assert deliveries[DeliveryState.EXPIRED] == {DeliveryState.QUEUED}  # by a person's act alone
     assert deliveries[DeliveryState.ACCEPTED] == {DeliveryState.BOUNCED}
-    assert not broadcasts[BroadcastState.FINISHED] | broadcasts[BroadcastState.STOPPED]
+    assert broadcasts[BroadcastState.FINISHED] == {BroadcastState.SENDING}  # to send late what expired
+    assert not broadcasts[BroadcastState.STOPPED]
     assert not TRANSITIONS[RegistrationState][RegistrationState.WITHDRAWN]
 
 
