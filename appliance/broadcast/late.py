@@ -30,7 +30,7 @@ _LEFT_OVER = """
 
 def left_over(broadcast: Broadcast, now: datetime) -> int:
     """How many addresses would get it if it were sent again now; 0 while it is still going."""
-    if broadcast.state != BroadcastState.FINISHED or now > broadcast.started_at + AT_MOST:
+    if broadcast.state != BroadcastState.FINISHED or _is_too_old(broadcast, now):
         return 0
     with db.guarded():
         return int(db.statement(f"SELECT COUNT(*) {_LEFT_OVER}", broadcast.id).fetchone()[0])
@@ -43,7 +43,7 @@ def send_late(
     reason = access.may_send(actor, broadcast.school)
     if reason is not None:
         raise NotAllowed(reason)
-    if now > broadcast.started_at + AT_MOST:
+    if _is_too_old(broadcast, now):
         raise WrongState("too old to be sent late")
     until = now + useful(config, broadcast)
     with db.transaction():
@@ -66,9 +66,14 @@ def send_late(
     return count
 
 
+def _is_too_old(broadcast: Broadcast, now: datetime) -> bool:
+    started_at: datetime = broadcast.started_at
+    return now > started_at + AT_MOST
+
+
 def _queue(broadcast: Broadcast, now: datetime, until: datetime) -> int:
     """In their old order, from where the queue of the site and lane stands at this moment."""
-    cursor = db.statement(
+    queued = db.statement(
         f"""
         WITH mine AS MATERIALIZED (
             SELECT d.id, d.site, d.lane, d.turn {_LEFT_OVER}
@@ -82,9 +87,10 @@ def _queue(broadcast: Broadcast, now: datetime, until: datetime) -> int:
                             next_at = ?, expires_at = ?, settled_at = NULL
         FROM mine JOIN frontier ON frontier.site = mine.site
         WHERE delivery.id = mine.id AND delivery.state = 'expired'
+        RETURNING delivery.id
         """,  # noqa: S608  (constants only)
         broadcast.id,
         micros(now),
         micros(until),
-    )
-    return int(cursor.rowcount)
+    ).fetchall()
+    return len(queued)

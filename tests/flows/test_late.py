@@ -1,4 +1,4 @@
-"""An outage outlasts a broadcast's useful time: nothing goes by itself, a person decides; on both databases."""
+"""An outage outlasts a broadcast: nothing goes by itself, a person decides; on both databases."""
 
 from collections.abc import Iterator
 from datetime import timedelta
