@@ -67,7 +67,7 @@ def test_no_page_reads_or_shows_personal_data(sender: Flask, statements: list[st
     clerk.open(f"/broadcasts/{sent}/kind")
     clerk.send(urgent="yes", category="disaster")
     clerk.send(typed="4")
-    for page in ("", "/progress", "/stop"):
+    for page in ("", "/progress", "/late", "/stop"):
         clerk.open(f"/broadcasts/{sent}{page}")
     clerk.send()
     clerk.open("/")
