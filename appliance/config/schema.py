@@ -6,17 +6,26 @@ setting fails a test. Refuses to read files. Fails, through pydantic, with one e
 
 import re
 from enum import StrEnum
-from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from appliance import address
 from appliance.config.alignment import why_unaligned
-from appliance.errors import AddressInvalid
+from appliance.config.kinds import (
+    Endpoint,
+    HostName,
+    Ip,
+    IpFamily,
+    Line,
+    Mailbox,
+    NetworkText,
+    Origin,
+    Section,
+    TimeZone,
+)
 
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 """Where Debian keeps the certificates of public authorities."""
@@ -29,87 +38,6 @@ class Zone(StrEnum):
     SENDER = "sender"
     ADMIN = "admin"
     MAIL = "mail"
-
-
-def _endpoint(text: str) -> str:
-    host, separator, port = text.rpartition(":")
-    if not separator or not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ValueError("expected host:port, for example 127.0.0.1:8001 or [::1]:25")
-    return text
-
-
-def _host_name(text: str) -> str:
-    if not re.fullmatch(
-        r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])", text
-    ):
-        raise ValueError("expected a lower-case host name such as mail.example.lg.jp")
-    return text
-
-
-def _origin(text: str) -> str:
-    if not re.fullmatch(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", text):
-        raise ValueError("expected scheme and host only, for example https://touroku.example.lg.jp")
-    return text
-
-
-def _line(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("expected one printable line")
-    return text
-
-
-def _ip_family(text: str) -> str:
-    if text not in ("ipv4", "ipv6"):
-        raise ValueError("expected ipv4 or ipv6")
-    return text
-
-
-def _time_zone(text: str) -> str:
-    try:
-        ZoneInfo(text)
-    except (OSError, ValueError, KeyError):
-        raise ValueError("expected an IANA time zone such as Asia/Tokyo") from None
-    return text
-
-
-def _mailbox(text: str) -> str:
-    try:
-        address.parse(text)
-    except AddressInvalid as error:
-        raise ValueError(f"expected one mail address: {error.reason}") from None
-    return text
-
-
-def _network(text: str) -> str:
-    try:
-        ip_network(text)
-    except ValueError:
-        raise ValueError("expected a network such as 192.0.2.8/32 or 2001:db8::/64") from None
-    return text
-
-
-def _ip(text: str) -> str:
-    try:
-        return str(ip_address(text))
-    except ValueError:
-        raise ValueError("expected an IP address such as 203.0.113.5 or 2001:db8::5") from None
-
-
-Endpoint = Annotated[str, AfterValidator(_endpoint)]
-Ip = Annotated[str, AfterValidator(_ip)]
-HostName = Annotated[str, AfterValidator(_host_name)]
-Origin = Annotated[str, AfterValidator(_origin)]
-Line = Annotated[str, AfterValidator(_line)]
-IpFamily = Annotated[str, AfterValidator(_ip_family)]
-TimeZone = Annotated[str, AfterValidator(_time_zone)]
-Mailbox = Annotated[str, AfterValidator(_mailbox)]
-NetworkText = Annotated[str, AfterValidator(_network)]
-
-
-class Section(BaseModel):
-    """A table of the file: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
 class Ward(Section):
@@ -305,6 +233,19 @@ class Site(Section):
 class Registration(Section):
     token_hours: int = Field(24, ge=1, le=168, description="Life of the link in the reply mail.")
     names_max: int = Field(60, ge=10, le=100, description="Characters of one name.")
+    doubt_refused_days: int = Field(
+        30,
+        ge=1,
+        le=3650,
+        description="An address that was refused as unknown, with no mail accepted for so long, may be "
+        "somebody else's: it must prove itself before it counts again.",
+    )
+    doubt_silent_days: int = Field(
+        365,
+        ge=30,
+        le=3650,
+        description="The same of an address at which nothing was accepted or answered for so long.",
+    )
 
 
 class Broadcast(Section):
@@ -316,6 +257,10 @@ class Broadcast(Section):
     quiet_minutes: int = Field(
         2, ge=0, le=15, description="Minutes around the full hour in which no routine mail begins; 0: none."
     )
+    test_day: int = Field(
+        10, ge=1, le=28, description="Day of the month of the test broadcast, at schools that want it."
+    )
+    test_hour: int = Field(15, ge=7, le=20, description="Its hour, local time.")
 
 
 class Account(Section):
@@ -362,9 +307,16 @@ class Config(Section):
     guardian: Site
     sender: Site
     admin: Site
-    registration: Registration = Registration.model_construct(token_hours=24, names_max=60)
+    registration: Registration = Registration.model_construct(
+        token_hours=24, names_max=60, doubt_refused_days=30, doubt_silent_days=365
+    )
     broadcast: Broadcast = Broadcast.model_construct(
-        take_back_s=10, urgent_useful_h=12.0, routine_useful_h=72.0, quiet_minutes=2
+        take_back_s=10,
+        urgent_useful_h=12.0,
+        routine_useful_h=72.0,
+        quiet_minutes=2,
+        test_day=10,
+        test_hour=15,
     )
     account: Account = Account.model_construct(
         session_idle_minutes=30, session_hours=10, password_min_length=12, failures_per_quarter_hour=10
