@@ -39,6 +39,8 @@ class Act(StrEnum):
     BROADCAST_SENT = "broadcast.sent"
     BROADCAST_SENT_LATE = "broadcast.sent_late"
     BROADCAST_STOPPED = "broadcast.stopped"
+    TESTS_SWITCHED = "school.tests_switched"  # the monthly test broadcast, on or off
+    ADDRESS_VOUCHED = "address.vouched"  # the school knows whose it is
     CALL_SHEET_OPENED = "call_sheet.opened"  # opens names
     EVIDENCE_OPENED = "evidence.opened"  # opens names and addresses
 

@@ -10,7 +10,7 @@ old one registers anew. Fails with `WrongState` where there is nothing to move a
 from datetime import datetime, timedelta
 from typing import Any
 
-from appliance import withdrawal
+from appliance import doubt, withdrawal
 from appliance.address import Address as MailAddress
 from appliance.delivery import letters
 from appliance.delivery.letters import LetterKind
@@ -45,6 +45,8 @@ def complete(asked: Delivery, now: datetime) -> None:
     old_id, new_id = registration.address_id, asked.address_id
     if old_id == new_id:
         raise WrongState("moved already")
+    if doubt.is_doubted(old_id):
+        raise WrongState("the old address has to prove itself first")
     if _asked_since(asked, old_id):
         raise WrongState("another address was asked since")
     known = {row.child_id for row in _confirmed(new_id)}

@@ -112,6 +112,10 @@ class TokenExpired(RegistrationError):
     """The link's time is over; a new empty mail brings a new one."""
 
 
+class ProofUsedUp(RegistrationError):
+    """Too many wrong names for an address in doubt; the school can vouch for it."""
+
+
 class SchoolClosed(TokenExpired):
     """The link ended with its school; a new empty mail to that school brings none."""
 

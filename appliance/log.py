@@ -206,6 +206,21 @@ def bounce_received(delivery_id: int, class_: str, cause: str, news: str) -> Non
 # --- registration
 
 
+def doubted(school_id: int, doubted: int, asked: int) -> None:
+    """Addresses of a school may be somebody else's by now; so many were asked."""
+    _line("address.doubted", school=school_id, doubted=doubted, asked=asked)
+
+
+def proof(*, right: bool) -> None:
+    """Somebody wrote a name where an address was asked to prove itself."""
+    _line("address.proof", right=right)
+
+
+def tests_begun(school_id: int, addresses: int) -> None:
+    """The monthly test broadcast of a school has been queued by itself."""
+    _line("broadcast.test_begun", school=school_id, addresses=addresses)
+
+
 def routine_switched(*, off: bool) -> None:
     """A guardian has switched routine mail off, or on again, by the link in a mail."""
     _line("routine.switched", off=off)

@@ -3,7 +3,8 @@
 Owns the count per child and the call sheet (電話連絡票): the children of whom no address has accepted the
 mail, for the telephone. Best is a guardian's own answer (確認), next the receiver's 250. Counting opens
 nothing; the sheet opens names and is recorded in the same transaction (R27). A child is judged by the
-addresses it has now, as far as they were in the audience: who registered later, or left, is not in it.
+addresses it has now, as far as they were in the audience: who registered later, or left, is not in it. An
+address in doubt (`appliance.doubt`) reaches nobody, whatever it accepted or answered since the doubt.
 Refuses the words delivered and read: 受理 is all that is known of a mail. Raises `NotYours` and `NotAllowed`
 for the sheet as `appliance.directory.registrants` does.
 """
@@ -21,6 +22,7 @@ from appliance.keys import Keyring
 from appliance.models import Broadcast
 from appliance.states import DELIVERY_OPEN, DeliveryState
 
+_DOUBTFUL = "m.doubted_at <= COALESCE(d.settled_at, d.created_at)"
 _OPEN = ", ".join(f"'{state}'" for state in DELIVERY_OPEN)
 
 
@@ -53,6 +55,8 @@ class Contact:
     guardian_name: str = field(repr=False)
     state: DeliveryState
     reason: Reason
+    doubtful: bool
+    """The address may be somebody else's by now, whatever became of the mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +77,10 @@ def count(broadcast: Broadcast) -> Reach:
         rows = db.statement(
             f"""
             SELECT best, COUNT(*) FROM (
-                SELECT MAX(CASE WHEN k.delivery_id IS NOT NULL THEN 3 WHEN d.state = 'accepted' THEN 2
+                SELECT MAX(CASE WHEN {_DOUBTFUL} THEN 0
+                                WHEN k.delivery_id IS NOT NULL THEN 3 WHEN d.state = 'accepted' THEN 2
                                 WHEN d.state IN ({_OPEN}) THEN 1 ELSE 0 END) AS best
-                FROM (SELECT c.id AS child_id, a.id AS address_id {source}) AS m
+                FROM (SELECT c.id AS child_id, a.id AS address_id, r.doubted_at {source}) AS m
                 JOIN delivery AS d ON d.broadcast_id = ? AND d.address_id = m.address_id
                 LEFT JOIN confirmation AS k ON k.delivery_id = d.id
                 GROUP BY m.child_id
@@ -113,16 +118,18 @@ def call_sheet(actor: Actor, keyring: Keyring, broadcast: Broadcast) -> list[Unr
     return list(sheet.values())
 
 
-def _unaccepted(broadcast: Broadcast) -> dict[int, dict[int, tuple[DeliveryState, Reason]]]:
+def _unaccepted(broadcast: Broadcast) -> dict[int, dict[int, tuple[DeliveryState, Reason, bool]]]:
     """By child, of those without an accepted mail: what became of the mail to each of its addresses."""
     source, parameters = _audience(broadcast)
     rows = db.statement(
         f"""
-        SELECT child_id, address_id, state, reason FROM (
+        SELECT child_id, address_id, state, reason, doubtful FROM (
             SELECT m.child_id, m.address_id, d.state, d.reason,
-                   MAX(CASE WHEN d.state = 'accepted' OR k.delivery_id IS NOT NULL THEN 1 ELSE 0 END)
+                   CASE WHEN {_DOUBTFUL} THEN 1 ELSE 0 END AS doubtful,
+                   MAX(CASE WHEN {_DOUBTFUL} THEN 0
+                            WHEN d.state = 'accepted' OR k.delivery_id IS NOT NULL THEN 1 ELSE 0 END)
                    OVER (PARTITION BY m.child_id) AS reached
-            FROM (SELECT c.id AS child_id, a.id AS address_id {source}) AS m
+            FROM (SELECT c.id AS child_id, a.id AS address_id, r.doubted_at {source}) AS m
             JOIN delivery AS d ON d.broadcast_id = ? AND d.address_id = m.address_id
             LEFT JOIN confirmation AS k ON k.delivery_id = d.id
         ) AS each_one WHERE reached = 0
@@ -130,9 +137,9 @@ def _unaccepted(broadcast: Broadcast) -> dict[int, dict[int, tuple[DeliveryState
         *parameters,
         broadcast.id,
     ).fetchall()
-    found: dict[int, dict[int, tuple[DeliveryState, Reason]]] = defaultdict(dict)
-    for child_id, address_id, state, reason in rows:
-        found[child_id][address_id] = (DeliveryState(state), Reason(reason))
+    found: dict[int, dict[int, tuple[DeliveryState, Reason, bool]]] = defaultdict(dict)
+    for child_id, address_id, state, reason, doubtful in rows:
+        found[child_id][address_id] = (DeliveryState(state), Reason(reason), bool(doubtful))
     return found
 
 

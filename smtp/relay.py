@@ -24,7 +24,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from appliance import address, clock, db, delivery, log, registration
+from appliance import address, clock, db, delivery, doubt, log, registration
+from appliance.broadcast import delivery_test
 from appliance.config import Config
 from appliance.delivery import Claimed, Journal
 from appliance.errors import AddressInvalid, DatabaseUnavailable, JournalRefused, KeyRefused
@@ -38,6 +39,7 @@ from smtp.transport.worker import Transport
 _POLL_S = 0.1
 _UPKEEP_S = 1.0
 _EXPIRE_REQUESTS_S = 600.0
+_DOUBT_NEXT_S, _DOUBT_AGAIN_S = 5.0, 3600.0  # from school to school; from the last one to the first
 _DATABASE_AWAY_S = 1.0
 _DRAIN_S = 20.0
 _EXTENSIONS = 4  # signs of life in the time of one lease
@@ -68,6 +70,8 @@ class Relay:
         self._settle_now = asyncio.Event()
         self._extend_due = 0.0
         self._requests_due = 0.0
+        self._to_doubt: list[int] = []
+        self._doubt_due = 0.0
 
     async def start(self) -> None:
         """Replays what a killed predecessor left, then begins. Raises `DatabaseUnavailable`."""
@@ -191,9 +195,21 @@ class Relay:
         if clock.monotonic() >= self._requests_due:
             self._requests_due = clock.monotonic() + _EXPIRE_REQUESTS_S
             await self._in_database(registration.expire, now)
+            await self._in_database(delivery_test.start_due, self._config, now)
+        await self._doubt(now)
         for station in self._dispatch.stations:
             station.tick()
         await asyncio.sleep(_UPKEEP_S)
+
+    async def _doubt(self, now: datetime) -> None:
+        """One school at a time, so that nothing waits for all of them."""
+        if clock.monotonic() < self._doubt_due:
+            return
+        if not self._to_doubt:
+            self._to_doubt = await self._in_database(doubt.school_ids)
+        if self._to_doubt:
+            await self._in_database(doubt.sweep, self._config, self._to_doubt.pop(), now)
+        self._doubt_due = clock.monotonic() + (_DOUBT_NEXT_S if self._to_doubt else _DOUBT_AGAIN_S)
 
     async def _extend(self, now: datetime) -> None:
         """The sign of life, for what is really held here. What has become somebody else's is let go."""

@@ -15,7 +15,7 @@ from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime
 
-from appliance import clock, log, token
+from appliance import clock, confirmation, log, token
 from appliance.address import Address
 from appliance.broadcast import wording
 from appliance.config import Config
@@ -35,15 +35,26 @@ from smtp.terms import Message
 _TEMPLATES_MAX = 1000  # more than a ward has schools: all of them may send in one morning
 _WITH_FORM = (LetterKind.REPLY, LetterKind.ASK_AGAIN)
 _WITH_LINK = (*_WITH_FORM, LetterKind.NOT_ENCRYPTED)
-_UNASKED = (LetterKind.NEWCOMER, LetterKind.CHANGE, LetterKind.CHANGED)  # they answer no mail of their reader
+_ASKING = LetterKind.PROVE
+_UNASKED = (
+    LetterKind.NEWCOMER,
+    LetterKind.CHANGE,
+    LetterKind.CHANGED,
+    LetterKind.PROVE,
+)  # they answer no mail of their reader
 
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A broadcast as all its recipients share it. `routine`: each mail has a link of its own to stop them."""
+    """A broadcast as all its recipients share it. `routine`: each mail has a link of its own to stop them.
+
+    `around`: of a test broadcast, the headers and the text before and after the link, which each mail has of
+    its own.
+    """
 
     template: Template
     routine: bool
+    around: tuple[list[tuple[bytes, bytes]], str, str] | None = None
 
 
 class Renderer:
@@ -108,19 +119,21 @@ class Renderer:
         broadcast = Broadcast.get_by_id(broadcast_id)
         school = self._schools.get(broadcast.school_id) or broadcast.school
         started: datetime = broadcast.started_at or clock.now()
-        template = self._signer.template(
-            [
-                *self._from(school),
-                (b"Subject", _words("Subject", wording.subject_line(school, broadcast))),
-                (b"Date", format_datetime(started).encode()),
-                (b"Auto-Submitted", b"auto-generated"),
-                (b"List-Id", b"<school-%d.%s>" % (school.id, self._domain.encode())),
-                *(() if broadcast.urgent else (_ONE_CLICK,)),
-                *_MIME,
-            ],
-            _body(wording.text(self._config.ward, school, broadcast)),
-        )
-        return _Prepared(template, routine=not broadcast.urgent)
+        headers = [
+            *self._from(school),
+            (b"Subject", _words("Subject", wording.subject_line(school, broadcast))),
+            (b"Date", format_datetime(started).encode()),
+            (b"Auto-Submitted", b"auto-generated"),
+            (b"List-Id", b"<school-%d.%s>" % (school.id, self._domain.encode())),
+            *(() if broadcast.urgent else (_ONE_CLICK,)),
+            *_MIME,
+        ]
+        text = wording.text(self._config.ward, school, broadcast)
+        template = self._signer.template(headers, _body(text))
+        if broadcast.category != wording.TEST:
+            return _Prepared(template, routine=not broadcast.urgent)
+        before, _, after = text.partition(wording.LINK)
+        return _Prepared(template, routine=True, around=(headers, before, after))
 
     def message(self, claimed: Claimed, address: Address) -> Message:
         """The signed message of one delivery. `prepare` has seen the claim before."""
@@ -154,6 +167,10 @@ class Renderer:
         if claimed.broadcast_id is not None:
             prepared = self._broadcasts[claimed.broadcast_id]
             template = prepared.template
+            if prepared.around is not None:
+                headers, before, after = prepared.around
+                link = self._confirmation_link(claimed)
+                template = self._signer.template(headers, _body(f"{before}{link}{after}"))
             if prepared.routine:
                 individual.append((b"List-Unsubscribe", self._stop_link(claimed.address_id)))
         else:
@@ -165,6 +182,9 @@ class Renderer:
         token = routine.stop_token(self._routine_key, address_id)
         return f"<{self._config.guardian.origin}/u/{token}>".encode("ascii")
 
+    def _confirmation_link(self, claimed: Claimed) -> str:
+        return f"{self._config.guardian.origin}/k/{confirmation.token(self._routine_key, claimed.id)}"
+
     def _letter(self, claimed: Claimed) -> Template:
         school = self._schools.get(claimed.school_id)
         ward = self._config.ward
@@ -172,6 +192,8 @@ class Renderer:
         if claimed.kind in _WITH_LINK and claimed.registration_id is not None:
             link = token.write(link_token(self._keyring, claimed.registration_id))
             url = f"{self._config.guardian.origin}/r/{link}"
+        elif claimed.kind == _ASKING:
+            url = self._confirmation_link(claimed)
         subject, text = letters.write(
             LetterKind(claimed.kind),
             claimed.language,

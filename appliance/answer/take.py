@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from appliance import change_of_address, db, inquiry, registration, withdrawal
+from appliance import change_of_address, db, doubt, inquiry, registration, withdrawal
 from appliance.address import Address as MailAddress
 from appliance.answer import form, words
 from appliance.answer.words import Intent, Meaning
@@ -38,11 +38,13 @@ ASKS = 3
 """So often one registration is asked again by mail; after that the link is still there."""
 LETTER_LIFE = timedelta(hours=24)
 WINDOW = timedelta(hours=1)
+_ACTS = (Intent.WITHDRAW, Intent.CHANGE)
+"""What a stranger at a recycled address must not do to a child's registration."""
 _FORM_LETTERS = (LetterKind.REPLY, LetterKind.ASK_AGAIN, LetterKind.NOT_ENCRYPTED)
 _CAUSED = (
     LetterKind.REPLY, LetterKind.ASK_AGAIN, LetterKind.NOT_ENCRYPTED, LetterKind.LINK_EXPIRED,
     LetterKind.WITHDRAW, LetterKind.CLOSED_SCHOOL,
-    LetterKind.CHANGE, LetterKind.CHANGE_HOW, LetterKind.LANGUAGE, LetterKind.HELP,
+    LetterKind.CHANGE, LetterKind.CHANGE_HOW, LetterKind.LANGUAGE, LetterKind.HELP, LetterKind.PROVE,
 )  # fmt: skip
 
 
@@ -63,6 +65,8 @@ class Done(StrEnum):
     LANGUAGE = "language"
     HELPED = "helped"
     INQUIRY = "inquiry"
+    PROOF_ASKED = "proof_asked"  # nobody knows whether it is still the guardian who writes
+    DISOWNED = "disowned"  # who reads there is not the guardian
     NOTHING = "nothing"  # asked for what is not there any more
 
 
@@ -166,6 +170,8 @@ def _first_time(digest: bytes, now: datetime) -> bool:
 
 def _decide(case: _Case) -> Done:
     said = words.meaning(case.answer.subject, case.answer.text)
+    if (said.intent in _ACTS or case.delivery.kind == LetterKind.PROVE) and doubt.is_doubted(case.address.id):
+        return _in_doubt(case, said)
     if said.intent is Intent.YES and case.delivery.kind == LetterKind.WITHDRAW:
         return _withdraw(case)
     if said.intent is Intent.YES and case.delivery.kind == LetterKind.CHANGE:
@@ -182,10 +188,36 @@ def _decide(case: _Case) -> Done:
     if case.delivery.kind in _FORM_LETTERS:
         return _fill_in(case)
     if said.intent is Intent.FREE:
-        text = case.answer.text.strip() or case.answer.subject
-        inquiry.keep(case.keyring, case.address, text, now=case.now, delivery_id=case.delivery.id)
-        return Done.INQUIRY
+        return _keep(case)
     return Done.CONFIRMED
+
+
+def _in_doubt(case: _Case, said: Meaning) -> Done:
+    """A stranger may be writing: nothing is ended or moved before the address has proved itself."""
+    if case.delivery.kind == LetterKind.PROVE and said.intent is Intent.NO:
+        doubt.disown(case.address.id, case.now)
+        return Done.DISOWNED
+    if said.intent is Intent.FREE:
+        return _keep(case)
+    asked = Delivery.select().where(
+        Delivery.address == case.address.id,
+        Delivery.kind == LetterKind.PROVE,
+        Delivery.created_at > case.now - LETTER_LIFE,
+    )
+    if asked.count() >= ASKS:
+        return Done.ASKED_ENOUGH
+    case.spend()
+    letters.queue(
+        LetterKind.PROVE, case.address, now=case.now, life=LETTER_LIFE,
+        registration_id=min(row.id for row in case.confirmed()),
+    )  # fmt: skip
+    return Done.PROOF_ASKED
+
+
+def _keep(case: _Case) -> Done:
+    text = case.answer.text.strip() or case.answer.subject
+    inquiry.keep(case.keyring, case.address, text, now=case.now, delivery_id=case.delivery.id)
+    return Done.INQUIRY
 
 
 # --- registration completed by answer

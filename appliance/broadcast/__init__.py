@@ -6,6 +6,7 @@ of addresses that was shown is compared with the number of now. Fails with the `
 `NotAllowed`, `WrongState`.
 """
 
+from appliance.broadcast import delivery_test
 from appliance.broadcast.draft import CATEGORIES, SUBJECT_MAX, TEXT_MAX, draft, recent, revise
 from appliance.broadcast.findings import Finding, FindingKind, findings
 from appliance.broadcast.late import left_over, send_late
@@ -18,6 +19,7 @@ __all__ = [
     "Finding",
     "FindingKind",
     "approve",
+    "delivery_test",
     "draft",
     "findings",
     "left_over",

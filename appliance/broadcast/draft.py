@@ -13,6 +13,7 @@ from peewee import IntegrityError
 from appliance import access, audit, db
 from appliance.actor import Actor
 from appliance.audience import Audience
+from appliance.broadcast.wording import TEST
 from appliance.errors import NotAllowed, TextInvalid, WrongState
 from appliance.models import Broadcast, School, SchoolClass
 from appliance.states import BroadcastState
@@ -39,6 +40,8 @@ def draft(
     Raises `TextInvalid`, `NotAllowed`, and `WrongState` for another author's `once_key`.
     """
     _require(access.may_write(actor, school.id))
+    if category == TEST and urgent:
+        raise TextInvalid("category", "unknown")
     try:
         with db.transaction():
             existing = _drafted(actor, once_key)
@@ -48,7 +51,7 @@ def draft(
                 school=school,
                 author=actor.account_id,
                 urgent=urgent,
-                category=_category(category),
+                category=category if category == TEST else _category(category),
                 subject=clean_subject(subject, complete=False),
                 body=clean_body(body, complete=False),
                 audience=_audience(school.id, audience or Audience(frozenset())).write(),
@@ -83,8 +86,11 @@ def revise(
     body: str | None = None,
     audience: Audience | None = None,
 ) -> None:
-    """Changes what is given. Raises `WrongState` once it is no longer a draft."""
+    """Changes what is given. Raises `WrongState` once it is no longer a draft, and for a delivery test, whose
+    text, lane and audience are fixed."""
     _require(access.may_write(actor, broadcast.school_id))
+    if broadcast.category == TEST:
+        raise WrongState("a delivery test is not changed")
     changes: dict[str, object] = {}
     if urgent is not None:
         changes["urgent"] = urgent

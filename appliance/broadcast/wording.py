@@ -1,19 +1,22 @@
 """The mail of a broadcast as the guardian sees it: one subject line, one text.
 
-Owns what is added to the writer's words: the school in the subject, the mark of urgency, the footer. Pages
-show exactly this before anything is sent. Refuses to know a recipient: all read the same text, which is also
-what makes it quick to sign. Cannot fail.
+Owns what is added to the writer's words: the school in the subject, the mark of urgency or of a test, a footer.
+Pages show exactly this before anything is sent. Refuses to know a recipient: all read the same text, which is
+also what makes it quick to sign; a test has `LINK` where each reader's own will stand. Cannot fail.
 """
 
 from appliance.config.schema import Ward
 from appliance.models import Broadcast, School
 
+TEST = "test"  # the category
+LINK = "（ここに、一人ひとりの確認のリンクが入ります / each reader's own link）"
+"""What stands on pages where a test broadcast has the reader's own link."""
 _RULE = "―" * 12  # one line on the narrowest phone
 
 
 def subject_line(school: School, broadcast: Broadcast) -> str:
     """`【緊急】【青葉小学校】休校のお知らせ`."""
-    mark = "【緊急】" if broadcast.urgent else ""
+    mark = "【緊急】" if broadcast.urgent else "【配信テスト】" if broadcast.category == TEST else ""
     return f"{mark}【{school.name}】{broadcast.subject}"
 
 
@@ -28,4 +31,6 @@ def text(ward: Ward, school: School, broadcast: Broadcast) -> str:
     if ward.inquiry:
         footer.append(f"お問い合わせ: {ward.inquiry}")
     body: str = broadcast.body
+    if broadcast.category == TEST:
+        body = body.strip("\n") + "\n\n" + LINK
     return body.strip("\n") + "\n\n" + "\n".join(footer) + "\n"

@@ -33,6 +33,7 @@ class LetterKind(StrEnum):
     LANGUAGE = "language"
     HELP = "help"
     INQUIRY_KEPT = "inquiry_kept"
+    PROVE = "prove"  # is this address still the guardian's?
 
 
 def queue(

@@ -1,6 +1,6 @@
 """What guardians gave us: addresses, children, registrations. Names and addresses only sealed (R24)."""
 
-from peewee import BigIntegerField, BlobField, BooleanField, ForeignKeyField, TextField
+from peewee import BigIntegerField, BlobField, BooleanField, ForeignKeyField, IntegerField, TextField
 
 from appliance.models.base import Table
 from appliance.models.fields import MomentField, row_id
@@ -47,6 +47,10 @@ class Registration(Table):
     expires_at = MomentField()
     confirmed_at = MomentField(null=True)
     ended_at = MomentField(null=True)
+    doubted_at = MomentField(null=True)  # the address may be somebody else's by now (`appliance.doubt`)
+    doubt = TextField(default="")
+    proof_tries = IntegerField(default=0)
+    proved_at = MomentField(null=True)
 
 
 class Inbound(Table):

@@ -31,6 +31,7 @@ class School(Table):
     state = TextField(default="open")
     approval_required = BooleanField(default=False)
     created_at = MomentField()
+    tests_by = BigIntegerField(null=True)  # the account that switched the monthly test broadcast on
 
 
 class SchoolClass(Table):

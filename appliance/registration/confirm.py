@@ -9,7 +9,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from appliance import db, names, token
+from appliance import db, doubt, names, token
 from appliance.delivery import letters
 from appliance.delivery.letters import LetterKind
 from appliance.directory.schools import classes
@@ -151,6 +151,7 @@ def _complete(
         Registration.state == RegistrationState.CONFIRMED,
     )
     if already is not None:
+        doubt.settle(waiting.address_id, now)
         check(RegistrationState(waiting.state), RegistrationState.EXPIRED)
         _finish(waiting, state=RegistrationState.EXPIRED, confirmed_at=now, ended_at=now)
         return Confirmed(school.id, school.name, school.name_en, already=True)
@@ -223,6 +224,7 @@ def tell_others(joined: Registration, now: datetime) -> None:
             Registration.child == joined.child_id,
             Registration.state == RegistrationState.CONFIRMED,
             Registration.id != joined.id,
+            Registration.doubted_at.is_null(),  # nobody knows who reads there
         )
     )
     for address in others.objects():

@@ -4,24 +4,18 @@ Owns the token of that link and the mark `address.routine_off_at`: this address 
 mail. Urgent mail and letters go on; nothing here can stop them. Refuses to know headers and pages. Fails with
 `TokenUnknown`, also for an address that is gone.
 
-The token is the address's id and a MAC over it (HMAC-SHA256, 96 bits) under `unsubscribe.key`, which the mail
-zone (writes) and the guardian zone (reads) share. Nothing about it is stored; it works as long as the key.
+The token (`appliance.link`) holds the address's id. Nothing about it is stored; it works as long as the key.
 """
 
-import base64
-import binascii
-import hmac
 from dataclasses import dataclass
 from datetime import datetime
 
-from appliance import db, log
+from appliance import db, link, log
 from appliance.errors import TokenUnknown
 from appliance.models import Address, School
 
-SECRET = "unsubscribe.key"
-_ID_OCTETS = 8
-_MAC_OCTETS = 12
-_TEXT_LENGTH = 32  # 20 octets fill it to the last bit, so that one token has one spelling
+SECRET = link.SECRET
+_PURPOSE = "routine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +29,7 @@ class Routine:
 
 def stop_token(key: bytes, address_id: int) -> str:
     """The token for one address: 32 characters, lower case. `key` is the secret `unsubscribe.key`."""
-    return base64.b32encode(_sealed(key, address_id.to_bytes(_ID_OCTETS))).decode("ascii").lower()
+    return link.mint(key, _PURPOSE, address_id)
 
 
 def look(key: bytes, text: str) -> Routine:
@@ -64,22 +58,10 @@ def resume(address_id: int) -> None:
 
 
 def _address(key: bytes, text: str) -> Address:
-    if len(text) != _TEXT_LENGTH or not text.isascii():
-        raise TokenUnknown("not the form of a token")
-    try:
-        octets = base64.b32decode(text.upper())
-    except binascii.Error:
-        raise TokenUnknown("not the form of a token") from None
-    identity = octets[:_ID_OCTETS]
-    if not hmac.compare_digest(octets, _sealed(key, identity)):
-        raise TokenUnknown("not a token of ours")
+    address_id = link.read(key, _PURPOSE, text)
     found: Address | None = Address.get_or_none(
-        Address.id == int.from_bytes(identity), Address.school_id != 0, Address.sealed != b""
+        Address.id == address_id, Address.school_id != 0, Address.sealed != b""
     )
     if found is None:
         raise TokenUnknown("the address is no longer registered")
     return found
-
-
-def _sealed(key: bytes, identity: bytes) -> bytes:
-    return identity + hmac.digest(key, b"routine\x1f" + identity, "sha256")[:_MAC_OCTETS]

@@ -14,7 +14,17 @@ MARKS = {
     "url": "https://touroku.example/r/abc", "hours": "24", "inquiry": "お問い合わせ / Questions: 03",
 }  # fmt: skip
 ROWS = [SchoolClass(id=n, grade="1年", label=f"{n}組", sort_key=n) for n in range(1, 41)]
-TRANSLATED = ("reply", "form", "fields", "ask_again", "welcome", "withdraw", "withdrawn", "language")
+TRANSLATED = (
+    "reply",
+    "form",
+    "fields",
+    "ask_again",
+    "welcome",
+    "withdraw",
+    "withdrawn",
+    "language",
+    "prove",
+)
 SOFTBANK_CHARACTERS = 6000
 
 
@@ -26,7 +36,7 @@ def test_a_letter_can_be_written(kind: LetterKind, language: Language) -> None:
     assert subject.isprintable()
     assert len(subject) < 120
     assert not set("{}") & set(subject + text)
-    assert text.count(MARKS["url"]) == (kind in ("reply", "ask_again", "not_encrypted"))
+    assert text.count(MARKS["url"]) == (kind in ("reply", "ask_again", "not_encrypted", "prove"))
     assert text.endswith("みどり区 / Midori Ward\n")
     assert len(text) < SOFTBANK_CHARACTERS
     assert letters.RULE in text
