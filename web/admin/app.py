@@ -8,7 +8,17 @@ from flask_babel import gettext as _
 
 from appliance import access
 from appliance.config import Config, Zone
-from web.admin import call_sheet, classes, corrections, evidence, handout, home, own_account, registrants
+from web.admin import (
+    call_sheet,
+    classes,
+    corrections,
+    delivery_tests,
+    evidence,
+    handout,
+    home,
+    own_account,
+    registrants,
+)
 from web.common.language import later
 from web.staff import actor, create
 from web.staff.compose import writable_schools
@@ -30,6 +40,7 @@ def create_app(config: Config) -> Flask:
             handout.pages,
             call_sheet.pages,
             evidence.pages,
+            delivery_tests.pages,
             own_account.pages,
         ],
     )

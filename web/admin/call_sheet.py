@@ -50,6 +50,8 @@ def sheet(broadcast_id: int) -> ResponseReturnValue:
 
 def why(contact: Contact) -> str:
     """What became of one mail, in words."""
+    if contact.doubtful:
+        return _("受理されても、いまは別の人のアドレスかもしれません")
     if contact.state in (DeliveryState.FAILED, DeliveryState.BOUNCED) and contact.reason in WHY:
         return _(WHY[contact.reason])
     return _(DELIVERY_STATES[contact.state])

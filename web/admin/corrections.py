@@ -1,4 +1,4 @@
-"""Changing one registrant: correct the names, move to another class, remove (R08).
+"""Changing one registrant: correct the names, move to another class, vouch for the address, remove (R08).
 
 Owns the questions and their confirmation. Refuses to change anything itself:
 `appliance.directory.registrants` does, and records it. Fails into 404 when the registration has ended
@@ -11,7 +11,7 @@ from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from appliance import access, clock
+from appliance import access, clock, doubt
 from appliance.directory import registrants
 from appliance.directory.schools import classes
 from appliance.errors import ClassGone, NameInvalid
@@ -78,6 +78,14 @@ def remove(registration_id: int) -> ResponseReturnValue:
     school_id, class_id = found.school_id, found.child.school_class_id
     registrants.remove(actor(), found, clock.now())
     return redirect(url_for("registrants.removed", school_id=school_id, **{"class": class_id}), 303)
+
+
+@pages.post("/vouch")
+def vouch(registration_id: int) -> ResponseReturnValue:
+    """The school has asked whose address it is, and knows."""
+    found = access.registration(actor(), registration_id)
+    doubt.vouch(actor(), found, clock.now())
+    return _back_to(found)
 
 
 def _back_to(found: Registration) -> ResponseReturnValue:

@@ -5,32 +5,37 @@ through `appliance.evidence` and is recorded there, and the words for the grades
 dead: a refusal may be a filter. Fails into 404 for another school, 403 for a role that may not see names.
 """
 
+import secrets
+
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from appliance import access, clock, evidence
 from appliance.directory import counts
+from appliance.doubt import Doubt
 from appliance.evidence import Grade, Weak
 from web.admin.call_sheet import WHY
 from web.common import page
 from web.common.language import later
 from web.staff import actor, desk
+from web.staff.words import GRADES
 
 pages = Blueprint("evidence", __name__)
-SHORT = {
-    Grade.A: later("30日以内に確認"),
-    Grade.B: later("120日以内に確認"),
-    Grade.C: later("受理だけ"),
-    Grade.D: later("断られた"),
-    Grade.E: later("返事なし"),
-}
 LONG = {
     Grade.A: later("30日以内に、保護者が登録したか、メールに返信しました。"),
     Grade.B: later("120日以内に、保護者が登録したか、メールに返信しました。"),
     Grade.C: later("メール会社は受理しています。保護者からの返信は、最近ありません。"),
-    Grade.D: later("いちばん最近のメールが断られました。受信拒否の設定か、アドレスの廃止が考えられます。"),
+    Grade.D: later(
+        "いちばん最近のメールが断られました。受信拒否の設定か、アドレスの廃止が考えられます。"
+        "長く断られていた宛先は、また受理されても、確かめるまでここに数えます。"
+    ),
     Grade.E: later("メール会社が受理したことも、断ったことも、まだありません。"),
+}
+DOUBTS = {
+    Doubt.REFUSED: later("長く断られていました。いまは別の人のアドレスかもしれません"),
+    Doubt.SILENT: later("長くメールが届いていません。いまは別の人のアドレスかもしれません"),
+    Doubt.DISOWNED: later("このアドレスの人から、保護者ではないと返信がありました"),
 }
 
 
@@ -44,10 +49,15 @@ def of_school(school_id: int) -> ResponseReturnValue:
         school=found,
         classes=counts.by_class(school_id),
         grades=grades,
-        short={grade: _(SHORT[grade]) for grade in Grade},
+        short={grade: _(GRADES[grade]) for grade in Grade},
         long={grade: _(LONG[grade]) for grade in Grade},
         weak=sum(grades.school[grade] for grade in evidence.WEAK),
         may_open=access.may_open_names(actor(), school_id) is None,
+        may_test=access.may_write(actor(), school_id) is None,
+        may_switch=access.may_send(actor(), found) is None,
+        test_day=desk().config.broadcast.test_day,
+        test_hour=desk().config.broadcast.test_hour,
+        once=secrets.token_hex(8),
     )
 
 
@@ -61,4 +71,6 @@ def weak(school_id: int) -> ResponseReturnValue:
 
 def why(row: Weak) -> str:
     """What is known of the address, in words."""
-    return _(WHY[row.reason]) if row.reason in WHY else _(SHORT[row.grade])
+    if row.doubt is not Doubt.NONE:
+        return _(DOUBTS[row.doubt])
+    return _(WHY[row.reason]) if row.reason in WHY else _(GRADES[row.grade])

@@ -14,7 +14,7 @@ from appliance.actor import Actor
 from appliance.directory import registrants
 from appliance.errors import NameInvalid, NotAllowed
 from appliance.models import School
-from web.admin.evidence import LONG
+from web.admin.evidence import DOUBTS, LONG
 from web.common import page
 from web.common.language import later
 from web.staff import actor, desk
@@ -72,7 +72,13 @@ def one(registration_id: int) -> ResponseReturnValue:
     registration = access.registration(actor(), registration_id)
     row = registrants.opened(actor(), desk().keyring, registration)
     grade = evidence.of_address(row.address_id, clock.now())
-    return page("admin/registrant.html", row=row, school=registration.school, grade=_(LONG[grade]))
+    return page(
+        "admin/registrant.html",
+        row=row,
+        school=registration.school,
+        grade=_(LONG[grade]),
+        doubt=_(DOUBTS[registration.doubt]) if registration.doubted_at else "",
+    )
 
 
 @pages.get("/schools/<int:school_id>/registrants/removed")

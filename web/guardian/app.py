@@ -11,7 +11,7 @@ from appliance.config import Config, Zone
 from appliance.registration.routine import SECRET
 from web.common import create, page, public
 from web.common.language import later
-from web.guardian import form, refusals, routine
+from web.guardian import confirmation, form, refusals, routine
 from web.guardian.desk import KEY, Desk
 from web.guardian.proof import LinkProof
 
@@ -37,6 +37,7 @@ def create_app(config: Config) -> Flask:
     )
     app.register_blueprint(form.pages)
     app.register_blueprint(routine.pages)
+    app.register_blueprint(confirmation.pages)
     refusals.install(app)
 
     @app.get("/")

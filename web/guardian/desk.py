@@ -19,7 +19,7 @@ class Desk:
     keyring: Keyring
     names_max: int  # characters of one name
     token_hours: int  # life of a link
-    routine_key: bytes  # reads the links that switch routine mail off
+    routine_key: bytes  # reads the links that switch routine mail off, or confirm
     sender_address: str  # the From of our mails: what a phone has to let in
 
 

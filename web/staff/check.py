@@ -143,6 +143,8 @@ def _shown(found: Broadcast, errors: dict[str, str], audience: Echo | None = Non
         fingerprint=fingerprint(found),
         decides=_decides(actor(), found),
         submitted=found.state == BroadcastState.SUBMITTED,
+        fixed=found.state == BroadcastState.SUBMITTED or found.category == wording.TEST,
+        test=found.category == wording.TEST,
         from_address=desk().config.mail.from_address,
         letters=len(found.body),
         subject_line=wording.subject_line(found.school, found),

@@ -15,7 +15,8 @@ from flask_babel import gettext as _
 from appliance import access, broadcast, clock
 from appliance.actor import Actor
 from appliance.audience import Audience, Echo, echo
-from appliance.broadcast import CATEGORIES, SUBJECT_MAX, TEXT_MAX
+from appliance.broadcast import CATEGORIES, SUBJECT_MAX, TEXT_MAX, delivery_test
+from appliance.broadcast.wording import TEST
 from appliance.errors import NotAllowed, TextInvalid, WrongState
 from appliance.models import Broadcast, School
 from appliance.states import BroadcastState
@@ -166,6 +167,10 @@ def text(broadcast_id: int) -> ResponseReturnValue:
 def again(broadcast_id: int) -> ResponseReturnValue:
     """A new draft with the text of an earlier one; to whom is asked anew."""
     found = access.broadcast(actor(), broadcast_id)
+    once_key = f"{actor().account_id}-again-{found.id}-{secrets.token_hex(8)}"
+    if found.category == TEST:
+        made = delivery_test.begin(actor(), found.school, once_key=once_key, now=clock.now())
+        return redirect(url_for("check.check", broadcast_id=made.id), 303)
     made = broadcast.draft(
         actor(),
         found.school,
@@ -173,7 +178,7 @@ def again(broadcast_id: int) -> ResponseReturnValue:
         category=found.category,
         subject=found.subject,
         body=found.body,
-        once_key=f"{actor().account_id}-again-{found.id}-{secrets.token_hex(8)}",
+        once_key=once_key,
         now=clock.now(),
     )
     return redirect(url_for(".audience", broadcast_id=made.id), 303)
@@ -190,8 +195,8 @@ def draft_of(broadcast_id: int) -> Broadcast:
     reason = access.may_write(actor(), found.school_id)
     if reason is not None:
         raise NotAllowed(reason)
-    if found.state != BroadcastState.DRAFT:
-        raise WrongState("no longer a draft")
+    if found.state != BroadcastState.DRAFT or found.category == TEST:
+        raise WrongState("no longer a draft, or a delivery test")
     return found
 
 

@@ -11,8 +11,9 @@ from flask import Blueprint, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from appliance import access, broadcast, clock, delivery, reach
+from appliance import access, broadcast, clock, delivery, evidence, reach
 from appliance.audience import Audience, echo
+from appliance.broadcast.wording import TEST
 from appliance.delivery import Progress
 from appliance.errors import AudienceChanged, WrongState
 from appliance.models import Broadcast
@@ -21,7 +22,7 @@ from web.common import page
 from web.staff.check import may_act
 from web.staff.compose import next_step
 from web.staff.desk import actor, desk
-from web.staff.words import CARRIERS, DELIVERY_STATES
+from web.staff.words import CARRIERS, DELIVERY_STATES, GRADES
 
 pages = Blueprint("status", __name__)
 _S, _D = BroadcastState, DeliveryState
@@ -51,7 +52,18 @@ def status(broadcast_id: int) -> ResponseReturnValue:
         may_write=access.may_write(actor(), found.school_id) is None,
         may_stop=found.state == _S.SENDING and access.may_send(actor(), found.school) is None,
         **(_progress(found) if going else {}),
+        **(_tested(found) if going and found.category == TEST else {}),
     )
+
+
+def _tested(found: Broadcast) -> dict[str, object]:
+    """What a delivery test has changed: addresses by grade, before it and now."""
+    return {
+        "test": True,
+        "grades": {grade: _(words) for grade, words in GRADES.items()},
+        "before": evidence.counts(found.school_id, found.started_at).school,
+        "since": evidence.counts(found.school_id, clock.now()).school,
+    }
 
 
 @pages.get("/broadcasts/<int:broadcast_id>/progress")

@@ -14,6 +14,8 @@ from markupsafe import Markup, escape
 from appliance.actor import Role
 from appliance.address import Carrier
 from appliance.broadcast import FindingKind
+from appliance.broadcast.wording import TEST
+from appliance.evidence import Grade
 from appliance.models import School
 from appliance.states import BroadcastState, DeliveryState
 from web.common.language import SOURCE, current_language, later
@@ -46,12 +48,20 @@ DELIVERY_STATES = {
     DeliveryState.EXPIRED: later("期限切れ"),
     DeliveryState.SUPPRESSED: later("停止"),
 }
+GRADES = {
+    Grade.A: later("30日以内に確認"),
+    Grade.B: later("120日以内に確認"),
+    Grade.C: later("受理だけ"),
+    Grade.D: later("断られた"),
+    Grade.E: later("返事なし"),
+}
 CATEGORIES = {
     "crime": (later("防犯"), later("不審者など")),
     "disaster": (later("防災"), later("地震、台風、大雨など")),
     "incident": (later("事件・事故"), later("通学路、施設など")),
     "event": (later("行事"), later("実施、中止、延期")),
     "other": (later("その他の急ぎの連絡"), later("下校時刻の変更、臨時休業など")),
+    TEST: (later("配信テスト"), later("届くかどうかの確認")),
 }
 ROLES = {
     Role.WARD_OFFICER: later("区担当者"),
