@@ -31,8 +31,8 @@ class Ward:
         house.canaries += [domain for brand in drill.scenario.brands for domain in brand.domains]
 
     def send(self, *, urgent: bool = True) -> Broadcast:
-        school = self.house.school(len(self.addresses), lambda number: self.addresses[number])
-        return self.house.send(*school, urgent=urgent)
+        school, self.principal = self.house.school(len(self.addresses), lambda number: self.addresses[number])
+        return self.house.send(school, self.principal, urgent=urgent)
 
     def everybody_has_it_once(self, sent: Broadcast) -> None:
         """Nobody missing, nobody twice, and both sides' books agree. Prints them."""

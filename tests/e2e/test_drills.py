@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance import reach
 from appliance.models import Delivery
 from appliance.states import DeliveryState
 from tests.e2e.drilled import Ward, ward
@@ -45,6 +46,8 @@ def test_filters_that_look_like_unknown_users_and_filters_that_say_nothing(
             "unknown_user": plain["unknown"],
         }
         assert plain["dropped"] > 5
+        count = reach.count(sent)
+        assert (count.confirmed, count.accepted) == (0, expected["kept"] + expected["dropped"])
         assert (total["kept"], total["dropped"]) == (expected["kept"], expected["dropped"])
         assert total["duplicates"] == 0
 
