@@ -1,7 +1,9 @@
-"""Runs the figures: `python -m tests.bench [--quick] [--without-peer] [--only NAME]`.
+"""Runs the figures: `python -m tests.bench [--quick] [--without-peer] [--only NAME] [--recipients N]`.
 
 That is `make bench [QUICK=1] [ONLY=urgent]`; `--only` measures one of rsa, one, growth, ahead, peer,
-urgent, forecast, inbound.
+urgent, forecast, inbound, peers, arrivals. `peers`: Karamail, Postfix + OpenDKIM and Exim side by side, plain
+and over STARTTLS. `arrivals`: empty mails in on SQLite, on PostgreSQL and at Postfix's smtpd, and what idle
+connections cost. These two are measured only when asked for.
 
 In one go, one after the other: the RSA rate, Karamail with 1 and 2 workers, how it grows, Postfix +
 OpenDKIM, empty mails in, the RSA rate again (machines warm up and slow down; their mean counts). Both sides
@@ -22,18 +24,20 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType, ModuleType
 
-from tests.bench import lanes, postfix_peer
+from tests.bench import arrivals, exim_peer, lanes, postfix_peer
 from tests.bench.figures import Blast, Figures
-from tests.bench.inbound import flood
+from tests.bench.inbound import Arrived, flood
 from tests.bench.rsa_rate import rsa_rate
 from tests.bench.sinks import Sinks
+from tests.bench.tls_sinks import TlsSinks
 
 FULL = {"base": 43_000, "sizes": (5_000, 43_000, 200_000), "mails": 10_000, "rsa_s": 4.0, "forecast": 1200}
 QUICK = {"base": 5_000, "sizes": (5_000, 10_000), "mails": 3_000, "rsa_s": 1.0, "forecast": 300}
 WORKERS = 2
 URGENT = 600
+ON_DEMAND = ("peers", "arrivals")
 LEFT_OUT_QUICK = ("urgent", "forecast")  # a minute is soon over; `--only` measures them all the same
-KINDS = ("rsa", "one", "growth", "ahead", "peer", "urgent", "forecast", "inbound")
+KINDS = ("rsa", "one", "growth", "ahead", "peer", "urgent", "forecast", "inbound", *ON_DEMAND)
 RESULTS = Path("var/bench")
 SLOWEST_PER_S = 20  # a blast slower than that is stuck
 
@@ -41,9 +45,9 @@ SLOWEST_PER_S = 20  # a blast slower than that is stuck
 class Bench:
     """One run. Every figure stands alone: one that fails leaves a remark and the others go on."""
 
-    def __init__(self, *, quick: bool, folder: Path) -> None:
+    def __init__(self, *, quick: bool, folder: Path, recipients: int = 0) -> None:
         plan = QUICK if quick else FULL
-        self.figures = Figures(quick=quick, base=plan["base"])
+        self.figures = Figures(quick=quick, base=recipients or plan["base"])
         self._sizes: tuple[int, ...] = plan["sizes"]
         self._mails: int = plan["mails"]
         self._rsa_s: float = plan["rsa_s"]
@@ -53,7 +57,8 @@ class Bench:
 
     def run(self, *, with_peer: bool, only: str = "") -> None:
         for kind, name, measure in self._plan():
-            wanted = kind == only if only else not (self.figures.quick and kind in LEFT_OUT_QUICK)
+            left_out = kind in ON_DEMAND or (self.figures.quick and kind in LEFT_OUT_QUICK)
+            wanted = kind == only if only else not left_out
             if wanted and (with_peer or kind != "peer"):
                 self._step(name, measure)
 
@@ -72,7 +77,26 @@ class Bench:
             ("urgent", f"urgent overtakes: {URGENT} urgent while {routine:,} routine running", self._urgent),
             ("forecast", "forecast", self._forecast),
             ("inbound", "empty mails in", self._inbound),
+            *(
+                (
+                    ("peers", f"{name}{', TLS' if tls else ''}", measure)
+                    for name, tls, measure in self._sides()
+                )
+            ),
+            ("arrivals", "empty mails in, each way", self._arrivals),
             ("rsa", "RSA-2048 again", self._rsa),
+        ]
+
+    def _sides(self) -> list[tuple[str, bool, Callable[[], None]]]:
+        """Plain and over STARTTLS, all three senders each time."""
+        return [
+            side
+            for tls in (False, True)
+            for side in (
+                ("Karamail", tls, lambda tls=tls: self._ours(self.figures.base, WORKERS, tls=tls)),
+                ("Postfix + OpenDKIM", tls, lambda tls=tls: self._peer(tls=tls)),
+                ("Exim", tls, lambda tls=tls: self._exim(tls=tls)),
+            )
         ]
 
     def _step(self, name: str, measure: Callable[[], None]) -> None:
@@ -92,11 +116,11 @@ class Bench:
         signing_s = self.figures.base / min(self.figures.rsa_per_s, default=1000)
         self._ours(self.figures.base, WORKERS, take_back_s=min(120, math.ceil(2 * signing_s) + 3))
 
-    def _ours(self, recipients: int, workers: int, take_back_s: int = 0) -> None:
-        folder = self._folder / f"karamail-{recipients}-{workers}-{take_back_s}"
+    def _ours(self, recipients: int, workers: int, take_back_s: int = 0, *, tls: bool = False) -> None:
+        folder = self._folder / f"karamail-{recipients}-{workers}-{take_back_s}-{tls}"
         folder.mkdir()
         assert self._karamail is not None
-        with Sinks() as sinks:
+        with TlsSinks() if tls else Sinks() as sinks:
             found = self._karamail.blast(
                 recipients, workers, sinks.all, f"sqlite:///{folder}/karamail.db", take_back_s=take_back_s
             )
@@ -107,17 +131,31 @@ class Bench:
             raise RuntimeError(f"the receivers counted {counted} messages for {recipients} recipients")
         seconds, rss_mb = round(found["seconds"], 3), round(found["rss_mb"], 1)
         self.figures.blasts.append(
-            Blast("karamail", recipients, workers, seconds, rss_mb, ahead=take_back_s > 0)
+            Blast("karamail", recipients, workers, seconds, rss_mb, ahead=take_back_s > 0, tls=tls)
         )
 
-    def _peer(self) -> None:
+    def _peer(self, *, tls: bool = False) -> None:
         if reason := postfix_peer.why_not():
             self.figures.remarks.append(f"Postfix + OpenDKIM: {reason}")
             return
         messages = self.figures.base
-        with Sinks() as sinks, postfix_peer.PostfixPeer(self._folder / "peer", sinks.all) as peer:
+        folder = self._folder / f"postfix-{tls}"
+        with (
+            TlsSinks() if tls else Sinks() as sinks,
+            postfix_peer.PostfixPeer(folder, sinks.all, tls=tls) as peer,
+        ):
             found = peer.blast(messages, sinks, within_s=messages / SLOWEST_PER_S)
-        self.figures.blasts.append(Blast("postfix", messages, None, round(found.seconds, 3)))
+        self.figures.blasts.append(Blast("postfix", messages, None, round(found.seconds, 3), tls=tls))
+
+    def _exim(self, *, tls: bool) -> None:
+        if reason := exim_peer.why_not():
+            self.figures.remarks.append(f"Exim: {reason}")
+            return
+        messages = self.figures.base
+        folder = self._folder / f"exim-{tls}"
+        with TlsSinks() if tls else Sinks() as sinks, exim_peer.EximPeer(folder, sinks.all, tls=tls) as exim:
+            found = exim.blast(messages, sinks, within_s=messages / SLOWEST_PER_S)
+        self.figures.blasts.append(Blast("exim", messages, None, round(found.seconds, 3), tls=tls))
 
     def _urgent(self) -> None:
         folder = self._folder / "urgent"
@@ -145,6 +183,33 @@ class Bench:
             )
         self.figures.inbound_per_s = round(arrived.per_s, 1)
 
+    def _arrivals(self) -> None:
+        folder = self._folder / "arrivals"
+        for name in ("sqlite", "postgresql", "idle"):
+            (folder / name).mkdir(parents=True)
+        assert self._karamail is not None
+        rates: dict[str, float | None] = {}
+        with self._karamail.inbound_daemon(f"sqlite:///{folder}/sqlite/karamail.db") as door:
+            rates["sqlite_per_s"] = self._rate("SQLite", arrivals.at(*door, arrivals.MAILS))
+        with arrivals.postgresql(folder) as url:
+            if url is not None:
+                with self._karamail.inbound_daemon(url, folder / "postgresql") as door:
+                    rates["postgresql_per_s"] = self._rate("PostgreSQL", arrivals.at(*door, arrivals.MAILS))
+        with arrivals.postfix(folder / "postfix") as door:
+            if door is not None:
+                rates["postfix_per_s"] = self._rate("Postfix", arrivals.at(*door, arrivals.MAILS))
+        with self._karamail.daemon(f"sqlite:///{folder}/idle/karamail.db") as (pid, _, port, _):
+            rss_mb, kib_each = arrivals.idle(port, pid)
+        self.figures.arrivals = arrivals.Arrivals(
+            **rates, idle_connections=arrivals.IDLE, idle_rss_mb=rss_mb, idle_kib_each=kib_each
+        )
+        shutil.rmtree(folder)
+
+    def _rate(self, where: str, arrived: Arrived) -> float:
+        if arrived.refused:
+            self.figures.remarks.append(f"{where}: {arrived.refused} refused: {arrived.first_refusal}")
+        return round(arrived.per_s, 1)
+
 
 def _karamail_side() -> ModuleType | None:
     name = "tests.bench.karamail_blast"
@@ -160,13 +225,14 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="5,000 recipients, under a minute")
     parser.add_argument("--without-peer", action="store_true", help="leave Postfix + OpenDKIM out")
     parser.add_argument("--only", choices=KINDS, default="", help="measure one figure")
+    parser.add_argument("--recipients", type=int, default=0, help="of a blast, instead of 43,000 or 5,000")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, _asked_to_stop)  # so that every server started here is stopped
 
     folder = Path(tempfile.mkdtemp(prefix="karamail-bench-", dir="/var/tmp"))
     folder.chmod(0o755)  # Postfix's own users have to reach their queue
     try:
-        bench = Bench(quick=arguments.quick, folder=folder)
+        bench = Bench(quick=arguments.quick, folder=folder, recipients=arguments.recipients)
         bench.run(with_peer=not arguments.without_peer, only=arguments.only)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

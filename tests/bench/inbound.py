@@ -35,14 +35,16 @@ class Arrived:
         return self.accepted / self.seconds
 
 
-def flood(host: str, port: int, recipient: str, *, mails: int, connections: int = 50) -> Arrived:
-    """Sends so many empty mails to `recipient` over so many connections at once."""
+def flood(
+    host: str, port: int, recipient: str, *, mails: int, connections: int = 50, first: int = 0
+) -> Arrived:
+    """Sends so many empty mails to `recipient` over so many connections at once, from sender `first` on."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_flood(host, port, recipient.encode(), mails, connections))
+        return runner.run(_flood(host, port, recipient.encode(), range(first, first + mails), connections))
 
 
-async def _flood(host: str, port: int, recipient: bytes, mails: int, connections: int) -> Arrived:
-    numbers = iter(range(mails))
+async def _flood(host: str, port: int, recipient: bytes, senders: range, connections: int) -> Arrived:
+    numbers = iter(senders)
     accepted = 0
     refusals: list[str] = []
 

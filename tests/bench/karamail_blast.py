@@ -38,8 +38,11 @@ def zone(sinks: Sequence[Sink]) -> str:
     )
 
 
-def installation_for(database_url: str, workers: int, **numbers: int) -> Installation:
-    folder = Path(database_url.removeprefix("sqlite:///")).parent / "installation"
+def installation_for(
+    database_url: str, workers: int, folder: Path | None = None, **numbers: int
+) -> Installation:
+    """`folder` where the database is no file in one."""
+    folder = (folder or Path(database_url.removeprefix("sqlite:///")).parent) / "installation"
     installation = Installation(folder, database_url, **numbers)
     path = folder / "karamail.toml"
     limits = _LIMITS % (CONNECTIONS * workers)
@@ -102,15 +105,22 @@ def blast(
 
 
 @contextmanager
-def inbound_daemon(database_url: str) -> Iterator[tuple[str, int, str]]:
+def inbound_daemon(database_url: str, folder: Path | None = None) -> Iterator[tuple[str, int, str]]:
     """A running daemon and the address of a school, for `tests.bench.inbound`."""
+    with daemon(database_url, folder) as (_, *found):
+        yield found[0], found[1], found[2]
+
+
+@contextmanager
+def daemon(database_url: str, folder: Path | None = None) -> Iterator[tuple[int, str, int, str]]:
+    """The same, with the daemon's process id before them."""
     mail_port, dns_port = free_port(), free_port()
-    installation = installation_for(database_url, 1, mail_port=mail_port, dns_port=dns_port)
+    installation = installation_for(database_url, 1, folder, mail_port=mail_port, dns_port=dns_port)
     try:
         school = installation.school(1, recipient)
         with nameserver(dns_port, ""):
-            installation.worker("1")
+            process = installation.worker("1")
             until(lambda: "process.started" in installation.log("1"), within_s=30, why="no daemon")
-            yield "127.0.0.1", mail_port, installation.registration_address(school)
+            yield process.pid, "127.0.0.1", mail_port, installation.registration_address(school)
     finally:
         installation.close()

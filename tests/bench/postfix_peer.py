@@ -8,32 +8,22 @@ speed), connection caching, long queue ids, no DNS look-ups, no input flow contr
 active queue that holds everything, a warm-up before the clock starts, and no log at all (a node keeps one).
 5 connections per receiver and 60 processes were the best of five settings tried, by 15 %. Everything about
 durability is Postfix's default: each message is on disk before its 250. Same text, RSA-2048,
-relaxed/relaxed.
+relaxed/relaxed. Over STARTTLS connections are reused, too (`smtp_tls_connection_reuse`).
 """
 
-import asyncio
 import os
 import pwd
 import shutil
 import signal
 import subprocess
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-import uvloop
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-from tests.bench import message
-from tests.bench.client import Client
-from tests.bench.sinks import Sink, Sinks
+from tests.bench import message, peer
+from tests.bench.peer import Counting, PeerRun
+from tests.bench.sinks import Sink
 from tests.support.programs import why_no_opendkim, why_no_postfix
 from tests.support.waiting import free_port, listening, until
-
-INJECTORS = 20
-WARM_UP = 200
 
 _MAIN = """\
 compatibility_level = 3.6
@@ -58,7 +48,9 @@ smtpd_milters = unix:{folder}/opendkim.sock
 milter_default_action = tempfail
 disable_dns_lookups = yes
 smtp_host_lookup = native
-smtp_tls_security_level = none
+smtp_tls_security_level = {tls_level}
+smtp_tls_connection_reuse = {tls_reuse}
+smtp_tls_session_cache_database =
 smtpd_tls_security_level = none
 smtp_destination_concurrency_limit = 5
 initial_destination_concurrency = 5
@@ -78,6 +70,7 @@ _MASTER = """\
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 tlsmgr unix - - n 1000? 1 tlsmgr
+tlsproxy unix - - n - 0 tlsproxy
 rewrite unix - - n - - trivial-rewrite
 bounce unix - - n - 0 bounce
 defer unix - - n - 0 bounce
@@ -116,12 +109,14 @@ def why_not() -> str | None:
     return why_no_postfix() or why_no_opendkim()
 
 
-@dataclass(frozen=True, slots=True)
-class PeerRun:
-    """One blast through the peer; seconds from the first injection."""
+def main_cf(folder: Path, *, tls: bool = False) -> str:
+    """Postfix's settings; `tls`: over STARTTLS where it is offered."""
+    return _MAIN.format(folder=folder, tls_level="may" if tls else "none", tls_reuse="yes" if tls else "no")
 
-    seconds: float
-    injected_s: float
+
+def master_cf(smtp_port: int) -> str:
+    """Postfix's services."""
+    return _MASTER.format(smtp_port=smtp_port)
 
 
 class PostfixPeer:
@@ -131,8 +126,9 @@ class PostfixPeer:
     to reach it.
     """
 
-    def __init__(self, folder: Path, sinks: list[Sink]) -> None:
+    def __init__(self, folder: Path, sinks: list[Sink], *, tls: bool = False) -> None:
         self.folder = folder
+        self._tls = tls
         self._sinks = sinks
         self.smtp_port = free_port()
         self._opendkim: subprocess.Popen[bytes] | None = None
@@ -149,20 +145,15 @@ class PostfixPeer:
         for name, owner in (("config", "root"), ("queue", "root"), ("data", "postfix")):
             (self.folder / name).mkdir(parents=True)
             os.chown(self.folder / name, pwd.getpwnam(owner).pw_uid, -1)
-        words = {
-            "folder": self.folder,
-            "smtp_port": self.smtp_port,
-            "domain": message.DOMAIN,
-            "selector": message.SELECTOR,
-        }
+        words = {"folder": self.folder, "domain": message.DOMAIN, "selector": message.SELECTOR}
         config = self.folder / "config"
-        (config / "main.cf").write_text(_MAIN.format(**words))
-        (config / "master.cf").write_text(_MASTER.format(**words))
+        (config / "main.cf").write_text(main_cf(self.folder, tls=self._tls))
+        (config / "master.cf").write_text(master_cf(self.smtp_port))
         (config / "transport").write_text(
             "".join(f"/@{sink.domain}$/ smtp:[{sink.host}]:{sink.port}\n" for sink in self._sinks)
         )
         (self.folder / "opendkim.conf").write_text(_OPENDKIM.format(**words))
-        self._write_key()
+        peer.write_key(self.folder / "dkim.pem")
         self._opendkim = subprocess.Popen(
             ["/usr/sbin/opendkim", "-f", "-x", str(self.folder / "opendkim.conf")],
             stdin=subprocess.DEVNULL,
@@ -184,25 +175,9 @@ class PostfixPeer:
         until(lambda: not listening(self.smtp_port), why="Postfix to be gone")
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def blast(self, messages: int, sinks: Sinks, *, within_s: float) -> PeerRun:
+    def blast(self, messages: int, sinks: Counting, *, within_s: float) -> PeerRun:
         """Injects so many messages, one recipient each, and waits until the receivers have them all."""
-        self._through(WARM_UP, sinks, within_s)
-        return self._through(messages, sinks, within_s)
-
-    def _through(self, messages: int, sinks: Sinks, within_s: float) -> PeerRun:
-        before = sinks.counted()
-        begun = time.monotonic()
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_inject(self.smtp_port, messages))
-        injected_s = time.monotonic() - begun
-        ended = sinks.wait(before + messages, within_s=within_s)
-        return PeerRun(seconds=ended - begun, injected_s=injected_s)
-
-    def _write_key(self) -> None:
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        path = self.folder / "dkim.pem"
-        path.touch(mode=0o600)
-        path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
+        return peer.blast(self.smtp_port, messages, sinks, within_s=within_s)
 
     def _postfix(self, verb: str, *, check: bool = True) -> None:
         done = subprocess.run(
@@ -210,23 +185,3 @@ class PostfixPeer:
         )
         if check and done.returncode:
             raise RuntimeError(f"postfix {verb}: {done.stdout}{done.stderr}")
-
-
-async def _inject(port: int, messages: int) -> None:
-    """Persistent connections side by side; sender, recipient and DATA in one write."""
-    numbers = iter(range(messages))
-    sender = message.SENDER.encode()
-
-    async def one_connection() -> None:
-        client = await Client.connect("127.0.0.1", port)
-        for number in numbers:
-            to = message.recipient(number).encode()
-            envelope = b"MAIL FROM:<%b>\r\nRCPT TO:<%b>\r\nDATA\r\n" % (sender, to)
-            await client.ask(envelope, b"250", b"250", b"354")
-            await client.ask(message.wire(number) + b".\r\n", b"250")
-        await client.ask(b"QUIT\r\n", b"221")
-        client.close()
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(INJECTORS):
-            group.create_task(one_connection())

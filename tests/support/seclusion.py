@@ -20,9 +20,9 @@ if [ -d /var/cache/karamail-tests ]; then
     mkdir -p "$private/var/cache/karamail-tests"
     mount --bind /var/cache/karamail-tests "$private/var/cache/karamail-tests"
 fi
-mount --rbind "$private/var" /var
 mount --bind "$private/run" /run
 mount --bind "$private/etc" /etc
+mount --rbind "$private/var" /var  # last: the private folder may lie in it
 cd /
 exec "$@"
 """
