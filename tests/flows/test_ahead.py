@@ -4,16 +4,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from email.utils import format_datetime
 
 import pytest
 import time_machine
 
 from appliance import address, broadcast, clock, delivery
+from appliance.actor import Role
+from appliance.broadcast import delivery_test
 from appliance.config import Zone
 from appliance.delivery import Claimed
 from appliance.errors import KeyRefused
 from appliance.keys import Purpose, Slot, signing
-from appliance.models import Broadcast, Prepared
+from appliance.models import Broadcast, Prepared, School
 from smtp.ahead import Ahead
 from smtp.render import Renderer
 from tests.flows.ward import Ward, take
@@ -135,3 +138,45 @@ def test_a_signature_opens_in_the_mail_zone_and_for_its_mail_only(
     Prepared.update(signed=other.signed).where(Prepared.delivery == one.delivery_id).execute()
     morning.shift(timedelta(seconds=SECONDS))
     assert all(_verified(patient, mail) for mail in worker.mails())
+
+
+def test_a_delivery_test_whose_mails_all_differ_is_signed_ahead_like_others(
+    patient: Ward, morning: time_machine.Traveller
+) -> None:
+    actor = patient.actor()
+    written = delivery_test.begin(actor, patient.school, once_key="test", now=clock.now())
+    broadcast.send(patient.config, actor, written, shown_addresses=3, now=clock.now())
+    morning.shift(timedelta(seconds=-1))
+    worker = Worker(patient)
+    worker.sign_all()
+    assert Prepared.select().count() == 3
+    morning.shift(timedelta(hours=1))
+    mails = worker.mails()
+    assert len({mail.rpartition(b"\r\n\r\n")[2] for mail in mails}) == 3
+    assert all(_verified(patient, mail) for mail in mails)
+
+
+def test_what_waits_for_the_principal_has_no_signature_and_is_dated_when_it_is_sent(
+    patient: Ward, morning: time_machine.Traveller
+) -> None:
+    """No signed mail exists of a text that nobody has approved."""
+    School.update(approval_required=True).execute()
+    written = patient.draft()
+    broadcast.submit(patient.actor(Role.STAFF), written, clock.now())
+    worker = Worker(patient)
+    worker.sign_all()
+    assert Prepared.select().count() == 0
+    morning.shift(timedelta(hours=2))
+    broadcast.approve(patient.actor(), written, clock.now())
+    worker.sign_all()
+    assert Prepared.select().count() == 0
+    patient.register("shiro@docomo.ne.jp", "山田 shiro", "山田 太郎")  # meanwhile
+    assert take("letters", "docomo", lease_s=10_000)
+    assert patient.send(written) == 4
+    sent_at = clock.now() + timedelta(seconds=SECONDS)
+    worker.sign_all()
+    assert Prepared.select().count() == 4
+    morning.shift(timedelta(seconds=SECONDS))
+    for mail in worker.mails():
+        assert f"Date: {format_datetime(sent_at)}".encode() in mail
+        assert _verified(patient, mail)
