@@ -202,8 +202,8 @@ class Relay:
         await asyncio.sleep(_UPKEEP_S)
 
     async def _doubt(self, now: datetime) -> None:
-        """One school at a time, so that nothing waits for all of them."""
-        if clock.monotonic() < self._doubt_due:
+        """One school at a time, and only while there is nothing to carry."""
+        if clock.monotonic() < self._doubt_due or self._dispatch.is_busy:
             return
         if not self._to_doubt:
             self._to_doubt = await self._in_database(doubt.school_ids)

@@ -1,8 +1,8 @@
 """The mail of a broadcast as the guardian sees it: one subject line, one text.
 
 Owns what is added to the writer's words: the school in the subject, the mark of urgency or of a test, and a
-footer. Pages show exactly this before anything is sent. Refuses to know a recipient: all read the same text, which is
-also what makes it quick to sign; a test has `LINK` where each reader's own will stand. Cannot fail.
+footer. Pages show exactly this before anything is sent. Refuses to know a recipient: all read the same text,
+which is also what makes it quick to sign; a test has `LINK` where each reader's own will stand. Cannot fail.
 """
 
 from appliance.config.schema import Ward
