@@ -4,14 +4,18 @@ The site runs in this process on loopback, reached as `guardian.localhost`. Ever
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from appliance import clock, confirmation, db, keystore, registration
 from appliance import config as configuration
-from appliance import db
-from appliance.models import Registration
+from appliance.config import Zone
+from appliance.delivery import letters
+from appliance.delivery.letters import LetterKind
+from appliance.models import Address, Delivery, Registration
 from tests.browser import seeing
 from tests.browser.seeing import WIDTHS, listening, opened
 from tests.support.settings import write_settings
@@ -162,3 +166,26 @@ def test_two_impatient_taps_register_once(browser: Browser, ward: Ward) -> None:
     page.get_by_role("button", name="登録する").dblclick()
     expect(page.get_by_role("heading", level=1)).to_have_text("登録が終わりました")
     context.close()
+
+
+def test_an_address_in_doubt_is_proved_by_a_name(page: Page, ward: Ward) -> None:
+    guardian, mail = (keystore.open_keyring(ward.config, zone) for zone in (Zone.GUARDIAN, Zone.MAIL))
+    registration.confirm(
+        guardian, ward.invite(), school_class_id=ward.classes[0].id, child_name="山田 花子",
+        guardian_name="山田 太郎", now=clock.now(),
+    )  # fmt: skip
+    Registration.update(doubted_at=clock.now(), doubt="refused").execute()
+    letters.queue(
+        LetterKind.PROVE, Address.get(), now=clock.now(), life=timedelta(days=3),
+        registration_id=Registration.get().id,
+    )  # fmt: skip
+    asking = Delivery.get(Delivery.kind == LetterKind.PROVE)
+    page.goto(f"/k/{confirmation.token(mail.secret('unsubscribe.key'), asking.id)}")
+    judge(page, "proof")
+    page.get_by_label("お子さんの名前").fill("佐藤 健")
+    page.get_by_role("button", name="確かめる").click()
+    judge(page, "proof-wrong")
+    page.get_by_label("お子さんの名前").fill("山田花子")
+    page.get_by_role("button", name="確かめる").click()
+    judge(page, "proof-done")
+    expect(page.get_by_text("学校に伝わりました")).to_be_visible()

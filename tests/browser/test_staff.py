@@ -15,7 +15,7 @@ from appliance import clock, db, delivery
 from appliance import config as configuration
 from appliance.config import Config
 from appliance.delivery import Kind, Outcome, Reason, Result
-from appliance.models import Broadcast, Delivery
+from appliance.models import Address, Broadcast, Delivery, Registration
 from tests.browser import seeing
 from tests.browser.seeing import WIDTHS, listening, opened
 from tests.support.settings import write_settings
@@ -258,3 +258,21 @@ def test_the_two_sites_are_told_apart_by_colour_and_name(browser: Browser, ward:
             bands.append((colour, page.locator(".band__title").inner_text()))
     assert bands[0][0] != bands[1][0]
     assert [title for _, title in bands] == ["管理者サイト", "送信専用サイト"]
+
+
+def test_a_delivery_test_and_an_address_in_doubt(admin: Page, ward: Ward) -> None:
+    there = Registration.select().join(Address).where(Address.site == "softbank").get()
+    Registration.update(doubted_at=clock.now(), doubt="refused").where(Registration.id == there.id).execute()
+    login(admin, "two")
+    admin.goto(f"/schools/{ward.school.id}/evidence")
+    seeing.judge(admin, "admin-evidence")
+    admin.get_by_role("button", name="毎月の配信テストを始める").click()
+    expect(admin.get_by_text("自動で送っています")).to_be_visible()
+    admin.get_by_role("button", name="配信テストを送る").click()
+    seeing.judge(admin, "admin-test-check")
+    admin.get_by_role("button", name="送信する").click()
+    seeing.judge(admin, "admin-test-status")
+    admin.goto(f"/registrants/{there.id}")
+    seeing.judge(admin, "admin-doubt")
+    admin.get_by_role("button", name="保護者のアドレスだと確かめた").click()
+    expect(admin.get_by_role("button", name="保護者のアドレスだと確かめた")).to_have_count(0)

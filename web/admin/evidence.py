@@ -23,8 +23,8 @@ from web.staff.words import GRADES
 
 pages = Blueprint("evidence", __name__)
 LONG = {
-    Grade.A: later("30日以内に、保護者が登録したか、メールに返信しました。"),
-    Grade.B: later("120日以内に、保護者が登録したか、メールに返信しました。"),
+    Grade.A: later("30日以内に、保護者が登録したか、メールで確認しました。"),
+    Grade.B: later("120日以内に、保護者が登録したか、メールで確認しました。"),
     Grade.C: later("メール会社は受理しています。保護者からの返信は、最近ありません。"),
     Grade.D: later(
         "いちばん最近のメールが断られました。受信拒否の設定か、アドレスの廃止が考えられます。"
