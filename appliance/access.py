@@ -82,18 +82,22 @@ def broadcast(actor: Actor, broadcast_id: int) -> Broadcast:
 
 def registration(actor: Actor, registration_id: int) -> Registration:
     """With its child, class and address. Raises `NotYours`, `NotAllowed`."""
+    its = Registration.id == registration_id, Registration.child.is_null(False)
+    school_id = Registration.select(Registration.school).where(*its).scalar()
+    if school_id is None or may_see_school(actor, school_id) is not None:
+        raise NotYours("registration")
+    reason = may_open_names(actor, school_id)
+    if reason is not None:
+        raise NotAllowed(reason)
     found: Registration | None = (
         Registration.select(Registration, Child, SchoolClass, Address)
         .join(Child)
         .join(SchoolClass)
         .switch(Registration)
         .join(Address)
-        .where(Registration.id == registration_id)
+        .where(*its)
         .get_or_none()
     )
-    if found is None or may_see_school(actor, found.school_id) is not None:
+    if found is None:
         raise NotYours("registration")
-    reason = may_open_names(actor, found.school_id)
-    if reason is not None:
-        raise NotAllowed(reason)
     return found

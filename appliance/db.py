@@ -24,8 +24,9 @@ from playhouse.migrations import Runner
 from playhouse.pool import PooledPostgresqlDatabase
 
 from appliance import sqlite
-from appliance.config import Config
+from appliance.config import Config, Zone
 from appliance.errors import DatabaseUnavailable, OperatorError, SchemaMismatch
+from appliance.keys import secrets
 from appliance.models.base import database
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -60,12 +61,16 @@ class _Postgresql(PooledPostgresqlDatabase):  # type: ignore[misc]  # peewee is 
         return result
 
 
-def connect(config: Config) -> None:
-    """Binds the models to the configured database; connections open when first used, one per thread."""
-    database.initialize(_engine(config))
+def connect(config: Config, zone: Zone | None = None) -> None:
+    """Binds the models to the configured database; connections open when first used, one per thread.
+
+    `zone`: as that zone's own PostgreSQL role. Without one, as the role that owns the tables.
+    Raises `SecretMissing`, `OperatorError`.
+    """
+    database.initialize(_engine(config, zone))
 
 
-def _engine(config: Config) -> Database:
+def _engine(config: Config, zone: Zone | None) -> Database:
     settings = config.database
     if settings.url.startswith("sqlite:///"):
         path = settings.url.removeprefix("sqlite:///")
@@ -97,7 +102,12 @@ def _engine(config: Config) -> Database:
         "options": f"-c statement_timeout={timeout_ms}"
         f" -c idle_in_transaction_session_timeout={timeout_ms // 2} -c timezone=UTC",
     }
-    if settings.password_file is not None:
+    if zone is not None and settings.zone_role_prefix:
+        options["user"] = f"{settings.zone_role_prefix}{zone.value}"
+        options["password"] = secrets.text(
+            secrets.directory(config.secrets_dir, zone), secrets.DATABASE_PASSWORD
+        )
+    elif settings.password_file is not None:
         try:
             options["password"] = settings.password_file.read_text().splitlines()[0]
         except (OSError, IndexError):

@@ -94,7 +94,7 @@ def claim_policies(keyring: Keyring, now: datetime, again_at: datetime) -> list[
     """
     with db.transaction():
         MtaStsPolicy.delete().where(MtaStsPolicy.expires_at <= now).execute()
-        due = MtaStsPolicy.select().where(
+        due = MtaStsPolicy.select(MtaStsPolicy).where(
             MtaStsPolicy.refresh_at <= now, MtaStsPolicy.used_at > now - _UNUSED
         )
         rows = list(db.held(due.limit(_BATCH), "FOR UPDATE SKIP LOCKED"))
@@ -159,7 +159,7 @@ def claim_report(keyring: Keyring, before_day: int, now: datetime, again_at: dat
         attempts = _claim(day, index, now, again_at)
         if attempts is None:
             return None
-        rows = list(TlsTally.select().where(TlsTally.day == day, TlsTally.domain_index == index))
+        rows = list(TlsTally.select(TlsTally).where(TlsTally.day == day, TlsTally.domain_index == index))
     opened = [found for row in rows if (found := _opened_tally(keyring, row)) is not None]
     if not opened:
         return None

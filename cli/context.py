@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from appliance import config, db
-from appliance.config import Config
+from appliance.config import Config, Zone
 
 
 class Context:
@@ -23,9 +23,9 @@ class Context:
     def config(self) -> Config:
         return config.load(self.config_path)
 
-    def connect(self, *, checked: bool = True) -> Config:
-        """Binds the database; `checked` refuses a schema that is not this program's."""
-        db.connect(self.config)
+    def connect(self, zone: Zone | None = None, *, checked: bool = True) -> Config:
+        """Binds the database, for a zone as its own role; `checked` refuses a schema not this program's."""
+        db.connect(self.config, zone)
         if checked:
             db.check_schema()
         return self.config

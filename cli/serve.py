@@ -11,7 +11,7 @@ from typing import Any
 import click
 from gunicorn.app.base import BaseApplication
 
-from appliance import log
+from appliance import db, log
 from appliance.config import Config, Zone
 from cli.context import Context, pass_context
 
@@ -28,7 +28,7 @@ def mail(context: Context, worker: str) -> None:
     """The mail daemon: empty mail in, everything out."""
     from smtp import daemon
 
-    daemon.run(context.connect(), worker)
+    daemon.run(context.connect(Zone.MAIL), worker)
 
 
 class _Site(BaseApplication):  # type: ignore[misc]
@@ -72,7 +72,9 @@ def _site(zone: Zone, text: str) -> None:
     @serve.command(zone.value, help=text)
     @pass_context
     def command(context: Context) -> None:
-        _Site(context.connect(), zone).run()
+        config = context.connect(zone)
+        db.vanish()  # the workers open connections of their own
+        _Site(config, zone).run()
 
 
 _site(Zone.GUARDIAN, "The form behind the link in the mail.")

@@ -52,6 +52,13 @@ class Database(Section):
         description="sqlite:///relative/or//absolute/path, or postgresql://role@host1,host2,host3/name."
     )
     password_file: Path | None = Field(None, description="File whose first line is the role's password.")
+    zone_role_prefix: str = Field(
+        "karamail_",
+        pattern=r"^([a-z][a-z0-9_]{0,40})?$",
+        description="PostgreSQL: each zone connects as a role of its own, this and the zone's name, with the "
+        "password in its secrets; `karamail db grant` makes them. The role of `url` owns the tables and is "
+        "for the other commands. Empty: all zones use that one, and each may do everything.",
+    )
     statement_timeout_s: float = Field(
         20.0, gt=0, le=600, description="PostgreSQL ends a statement after it."
     )

@@ -21,7 +21,7 @@ def recognise(keyring: Keyring, school_id: int, now: datetime) -> int:
     were looked at. The keyring is of a zone that opens names.
     """
     with db.transaction():
-        waiting = list(Child.select().where(Child.school == school_id, Child.unrecognised))
+        waiting = list(Child.select(Child).where(Child.school == school_id, Child.unrecognised))
         if not waiting:
             return 0
         classes = SchoolClass.select().where(SchoolClass.id.in_([row.school_class_id for row in waiting]))

@@ -14,6 +14,7 @@ overwrite a file: a lost key is lost data. Fails with `SecretMissing`, naming th
 | `unsubscribe.key` | guardian, mail | makes and checks the links that switch routine mail off |
 | `cookie` | guardian, sender, admin | signs that zone's cookies and forms |
 | `dkim.json` | mail | signs mail: the keys of `appliance.keys.signing` |
+| `database.password` | all | logs the zone's own role in to PostgreSQL; each zone has its own |
 """
 
 import os
@@ -28,10 +29,11 @@ from appliance.config import Zone
 from appliance.errors import SecretMissing
 from appliance.keys import signing
 
+DATABASE_PASSWORD = "database.password"
 SECRETS: dict[Zone, tuple[str, ...]] = {
-    Zone.GUARDIAN: ("names.index", "unsubscribe.key", "cookie"),
-    Zone.SENDER: ("names.index", "cookie"),
-    Zone.ADMIN: ("zone.key", "names.index", "addresses.index", "cookie"),
+    Zone.GUARDIAN: ("names.index", "unsubscribe.key", "cookie", DATABASE_PASSWORD),
+    Zone.SENDER: ("names.index", "cookie", DATABASE_PASSWORD),
+    Zone.ADMIN: ("zone.key", "names.index", "addresses.index", "cookie", DATABASE_PASSWORD),
     Zone.MAIL: (
         "zone.key",
         "addresses.index",
@@ -39,6 +41,7 @@ SECRETS: dict[Zone, tuple[str, ...]] = {
         "return-path.key",
         "unsubscribe.key",
         signing.FILE,
+        DATABASE_PASSWORD,
     ),
 }
 SHARED = ("names.index", "addresses.index", "unsubscribe.key")
@@ -61,6 +64,12 @@ def read(folder: Path, name: str) -> bytes:
     if len(value) != _BYTES:
         raise SecretMissing(f"{folder / name}: expected 32 bytes in base64, found {len(value)}")
     return value
+
+
+def text(folder: Path, name: str) -> str:
+    """A secret as its one line says it, for those that are passwords. Raises `SecretMissing`."""
+    read(folder, name)
+    return read_file(folder, name).decode("ascii").strip()
 
 
 def read_file(folder: Path, name: str) -> bytes:

@@ -1,12 +1,14 @@
 """Column types that both databases store alike.
 
-Owns `MomentField` and `row_id`. Refuses to know tables. Fails with ValueError on a naive time.
+Owns `MomentField`, `SealedField` and `row_id`. Refuses to know tables. Fails with ValueError on a naive time
+and LookupError on a sealed value that was not read.
 """
 
 import secrets
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from peewee import BigIntegerField
+from peewee import BigIntegerField, BlobField, FieldAccessor
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -20,6 +22,22 @@ class MomentField(BigIntegerField):  # type: ignore[misc]  # peewee is untyped
 
     def python_value(self, value: int | None) -> datetime | None:
         return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+class _Sealed(FieldAccessor):  # type: ignore[misc]  # peewee is untyped
+    def __get__(self, instance: Any, instance_type: Any = None) -> Any:
+        if instance is not None and self.name not in instance.__data__:
+            raise LookupError(f"{self.name} was not read: a sealed column comes only when the query names it")
+        return super().__get__(instance, instance_type)
+
+
+class SealedField(BlobField):  # type: ignore[misc]
+    """A value that only some zone's key opens. No read brings it along unasked: see `base.Table.select`.
+
+    Whoever asks a row for it without having read it gets a LookupError, never an empty value.
+    """
+
+    accessor_class = _Sealed
 
 
 def micros(value: datetime) -> int:

@@ -1,10 +1,10 @@
 """Broadcasts and the queue: one row per recipient, never a checkpoint per broadcast."""
 
-from peewee import BigIntegerField, BlobField, BooleanField, ForeignKeyField, IntegerField, TextField
+from peewee import BigIntegerField, BooleanField, ForeignKeyField, IntegerField, TextField
 
 from appliance import clock
 from appliance.models.base import Table
-from appliance.models.fields import MomentField, micros, row_id
+from appliance.models.fields import MomentField, SealedField, micros, row_id
 from appliance.models.people import Account
 from appliance.models.registry import Address, Registration
 from appliance.models.school import School
@@ -82,7 +82,7 @@ class Prepared(Table):
 
     delivery = ForeignKeyField(Delivery, primary_key=True)
     broadcast = ForeignKeyField(Broadcast)
-    signed = BlobField()
+    signed = SealedField()
 
 
 class Worker(Table):
@@ -131,6 +131,6 @@ class Inquiry(Table):
     school_id = BigIntegerField()  # 0: the ward
     address = ForeignKeyField(Address)
     delivery = ForeignKeyField(Delivery, null=True)
-    sealed = BlobField()
+    sealed = SealedField()
     state = TextField(default="open")
     received_at = MomentField()

@@ -3,7 +3,7 @@
 from peewee import BigIntegerField, BlobField, BooleanField, ForeignKeyField, IntegerField, TextField
 
 from appliance.models.base import Table
-from appliance.models.fields import MomentField, row_id
+from appliance.models.fields import MomentField, SealedField, row_id
 from appliance.models.school import School, SchoolClass
 
 
@@ -13,7 +13,7 @@ class Address(Table):
     id = BigIntegerField(primary_key=True, default=row_id)
     school_id = BigIntegerField()  # 0: the ward, for answers to mails that belong to no school
     address_index = BlobField()
-    sealed = BlobField()
+    sealed = SealedField()
     site = TextField()
     language = TextField(default="ja")
     left_at = MomentField(null=True)  # the last registration left it: to be erased
@@ -27,7 +27,7 @@ class Child(Table):
     id = BigIntegerField(primary_key=True, default=row_id)
     school = ForeignKeyField(School)
     school_class = ForeignKeyField(SchoolClass)
-    name_sealed = BlobField()
+    name_sealed = SealedField()
     name_index = BlobField()
     unrecognised = BooleanField(default=False)  # `name_index` is noise until the admin zone has seen the name
     created_at = MomentField()
@@ -40,7 +40,7 @@ class Registration(Table):
     school = ForeignKeyField(School)
     address = ForeignKeyField(Address)
     child = ForeignKeyField(Child, null=True)
-    guardian_name_sealed = BlobField(null=True)
+    guardian_name_sealed = SealedField(null=True)
     state = TextField()
     token_hash = BlobField(unique=True)
     requested_at = MomentField()

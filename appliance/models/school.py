@@ -11,7 +11,7 @@ from peewee import (
 )
 
 from appliance.models.base import Table
-from appliance.models.fields import MomentField
+from appliance.models.fields import MomentField, SealedField
 
 
 class ZoneKey(Table):
@@ -58,7 +58,7 @@ class WrappedKey(Table):
 
     school_key = ForeignKeyField(SchoolKey)
     zone = TextField()
-    wrapped = BlobField()
+    wrapped = SealedField()
 
     class Meta:
         primary_key = CompositeKey("school_key", "zone")

@@ -3,7 +3,7 @@
 from peewee import BigIntegerField, BlobField, CompositeKey, IntegerField
 
 from appliance.models.base import Table
-from appliance.models.fields import MomentField, row_id
+from appliance.models.fields import MomentField, SealedField, row_id
 
 
 class MtaStsPolicy(Table):
@@ -11,7 +11,7 @@ class MtaStsPolicy(Table):
 
     id = BigIntegerField(primary_key=True, default=row_id)
     domain_index = BlobField(unique=True)
-    sealed = BlobField()
+    sealed = SealedField()
     fetched_at = MomentField()
     refresh_at = MomentField()
     expires_at = MomentField()
@@ -25,7 +25,7 @@ class TlsTally(Table):
     day = IntegerField()
     """Days since 1970."""
     domain_index = BlobField()
-    sealed = BlobField()
+    sealed = SealedField()
 
 
 class TlsReport(Table):

@@ -48,7 +48,7 @@ class Confirmed:
 
 
 def _waiting(which: object, now: datetime) -> Registration:
-    found = Registration.select(Registration, School).join(School).where(which).get_or_none()
+    found = Registration.select(*Registration.unsealed(), School).join(School).where(which).get_or_none()
     if found is None:
         raise TokenUnknown("no such link")
     if found.confirmed_at is not None:
@@ -218,7 +218,7 @@ def _index(keyring: Keyring, name: str) -> bytes | None:
 def tell_others(joined: Registration, now: datetime) -> None:
     """A word to the addresses that the child had before: they would notice a stranger."""
     others = (
-        Address.select(Address, Registration.id.alias("their_registration"))
+        Address.select(*Address.unsealed(), Registration.id.alias("their_registration"))
         .join(Registration, on=(Registration.address == Address.id))
         .where(
             Registration.child == joined.child_id,

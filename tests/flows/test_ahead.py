@@ -130,7 +130,7 @@ def test_a_signature_opens_in_the_mail_zone_and_for_its_mail_only(
     _sent(patient)
     worker = Worker(patient)
     worker.sign_all()
-    one, other = Prepared.select().limit(2)
+    one, other = Prepared.select(Prepared).limit(2)
     slot = Slot(Purpose.ADDRESSES, "prepared", "signed", patient.school.id, one.delivery_id)
     for zone in (Zone.GUARDIAN, Zone.SENDER):
         with pytest.raises(KeyRefused):

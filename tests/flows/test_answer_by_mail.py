@@ -46,7 +46,7 @@ def test_a_filled_form_completes_the_registration(answering: Callable[[Scene], N
     async def scene(house: House) -> None:
         assert await house.answer(reply, FORM + "\n\niPhoneから送信") == TAKEN
         assert letters(reply.id) == [LetterKind.WELCOME]
-        made = Registration.get()
+        made = Registration.select(Registration).get()
         assert made.state == "confirmed"
         assert Child.get().school_class_id == ward.classes[0].id
         slot = Slot(Purpose.NAMES, "registration", "guardian_name_sealed", ward.school.id, made.id)
@@ -114,7 +114,7 @@ def test_who_did_not_ask_can_say_so_and_is_forgotten(answering: Callable[[Scene]
     answering(scene)
     settled()
     expire(clock.now())
-    assert bytes(Address.get().sealed) == b""
+    assert bytes(Address.select(Address).get().sealed) == b""
 
 
 def test_names_by_mail_join_the_child_when_the_school_looks(
@@ -214,7 +214,7 @@ def test_other_words_are_kept_sealed_for_the_desk(answering: Callable[[Scene], N
         assert letters(mail.id) == [LetterKind.INQUIRY_KEPT]  # once an hour
 
     answering(scene)
-    first = Inquiry.select().order_by(Inquiry.received_at).first()
+    first = Inquiry.select(Inquiry).order_by(Inquiry.received_at).first()
     slot = Slot(Purpose.NAMES, "inquiry", "sealed", ward.school.id, first.id)
     assert ward.keyring(Zone.ADMIN).open(slot, bytes(first.sealed)) == text[:4000]
     assert (first.delivery_id, first.state) == (mail.id, "open")
@@ -258,8 +258,8 @@ def test_nothing_that_was_written_is_logged_or_lies_open(
     said = "".join(capfd.readouterr())
     assert said.count("answer.taken") == 5
     tables = (Registration, Address, Child, Delivery, Inquiry, Confirmation, Broadcast)
-    rows = [str(value) for table in tables for row in table.select().dicts() for value in row.values()]
-    octets = [bytes(v) for t in tables for row in t.select().dicts() for v in row.values() if _is_octets(v)]
+    rows = [str(value) for table in tables for row in table.select(table).dicts() for value in row.values()]
+    octets = [bytes(v) for t in tables for row in t.select(t).dicts() for v in row.values() if _is_octets(v)]
     for word in ("花子", "太郎", "花組", "hanako", "mallory"):
         assert word not in said + "".join(rows)
         assert not any(word.encode() in value for value in octets)

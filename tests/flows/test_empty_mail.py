@@ -85,7 +85,7 @@ def test_an_empty_mail_becomes_a_pending_registration_and_a_reply(play: Callable
     async def scene(house: MailHouse) -> None:
         assert await house.send("a..b@docomo.ne.jp") == TAKEN
         registration = Registration.get()
-        address = Address.get()
+        address = Address.select(Address).get()
         assert (registration.state, registration.school_id) == ("requested", house.school.id)
         slot = Slot(Purpose.ADDRESSES, "address", "sealed", house.school.id, address.id)
         assert house.keyring.open(slot, bytes(address.sealed)) == "a..b@docomo.ne.jp"

@@ -40,17 +40,17 @@ def test_leaving_takes_a_word_and_a_yes(answering: Callable[[Scene], None], ward
         assert await house.answer(mail, "はい") == TAKEN  # to another mail: no yes to the question
         assert Registration.get().state == "confirmed"
         assert await house.answer(newest(LetterKind.WITHDRAW), "はい") == TAKEN
-        gone = Registration.get()
+        gone = Registration.select(Registration).get()
         assert (gone.state, gone.child_id, gone.guardian_name_sealed) == ("withdrawn", None, None)
         assert Child.select().count() == 0
         assert letters(mail.id) == [LetterKind.WITHDRAW, LetterKind.WITHDRAWN]
 
     answering(scene)
     expire(clock.now())
-    assert bytes(Address.get().sealed) != b""  # the last letter still has to go
+    assert bytes(Address.select(Address).get().sealed) != b""  # the last letter still has to go
     settled()
     expire(clock.now())
-    assert bytes(Address.get().sealed) == b""
+    assert bytes(Address.select(Address).get().sealed) == b""
 
 
 @pytest.mark.parametrize("text", ["いいえ", "", "確認しました", "やっぱり続けます"])
@@ -100,7 +100,7 @@ def test_an_address_changes_when_both_mailboxes_agree(answering: Callable[[Scene
     answering(scene)
     settled()
     expire(clock.now())
-    assert bytes(Address.get_by_id(mail.address_id).sealed) == b""
+    assert bytes(Address.select(Address).where(Address.id == mail.address_id).get().sealed) == b""
     rows = registrants.find(ward.actor(), ward.keyring(Zone.ADMIN), ward.school.id, "山田花子")
     assert [(row.address, row.guardian_name) for row in rows] == [(TARO, "山田 太郎")]
 

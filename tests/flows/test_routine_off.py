@@ -90,7 +90,7 @@ def _address(ward: Ward, address_id: int):  # type: ignore[no-untyped-def]
     from appliance import address
     from appliance.keys import Purpose, Slot
 
-    row = Address.get_by_id(address_id)
+    row = Address.select(Address).where(Address.id == address_id).get()
     slot = Slot(Purpose.ADDRESSES, "address", "sealed", row.school_id, row.id)
     return address.parse(ward.keyring(Zone.MAIL).open(slot, bytes(row.sealed)))
 

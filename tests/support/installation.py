@@ -20,7 +20,7 @@ import dns.name
 import dns.rdatatype
 import dns.zonefile
 
-from appliance import account, clock, db, delivery, keystore, security_code
+from appliance import account, clock, db, delivery, grants, keystore, security_code
 from appliance.actor import Actor, Role
 from appliance.address import parse
 from appliance.config import Config, Zone
@@ -45,6 +45,9 @@ class Installation:
         self.config: Config = settings(folder, database_url, **ports)
         db.connect(self.config)
         db.migrate()
+        if db.engine() == "postgresql":  # the workers run under the role of the mail zone
+            grants.create_roles(self.config)
+            grants.apply(self.config)
         keystore.publish_zone_keys(self.config.secrets_dir)
         self._workers: list[subprocess.Popen[bytes]] = []
 

@@ -58,6 +58,10 @@ class Cluster:
             "initdb", "--pgdata", str(data), "--username", SUPERUSER, "--auth", "trust",
             "--encoding", "UTF8", "--locale", "C", "--no-sync",
         )  # fmt: skip
+        # As on a node: the zones' roles need their passwords.
+        (data / "pg_hba.conf").write_text(
+            f"host all {SUPERUSER} 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+        )
         for _ in range(5):
             if self._started(data):
                 return self

@@ -234,7 +234,7 @@ async def test_neither_domain_nor_hosts_lie_open_in_the_row(town: Town) -> None:
         await town.web()
         town.policy()
         await town.deliver()
-        (row,) = MtaStsPolicy.select().dicts()
+        (row,) = MtaStsPolicy.select(MtaStsPolicy).dicts()
         assert b"city" not in b"".join(
             bytes(value) for value in row.values() if not isinstance(value, (int, datetime))
         )

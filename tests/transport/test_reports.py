@@ -166,7 +166,7 @@ async def test_the_domain_does_not_lie_open(town: Town) -> None:
         await town.web()
         town.record(BY_MAIL)
         await a_day(town)
-        (row,) = TlsTally.select()
+        (row,) = TlsTally.select(TlsTally)
         assert b"city" not in bytes(row.sealed) + bytes(row.domain_index)
 
 

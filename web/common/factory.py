@@ -50,7 +50,7 @@ def create(
     `proof` is for a site that has a better one than a cookie; it then sets no cookies at all. Otherwise every
     POST needs Flask-WTF's CSRF token. Raises `SecretMissing`.
     """
-    db.connect(config)
+    db.connect(config, zone)
     app = _Application(import_name, static_folder=None)
     site = describe(zone, config, title, languages)
     app.extensions["karamail.site"] = site

@@ -19,9 +19,9 @@ from web.guardian.proof import LinkProof
 
 
 @pytest.fixture
-def database_url(sqlite_url: str) -> str:
+def database_url(url_with_roles: str) -> str:
     """The pages need one engine; the flows behind them run on both in tests/flows."""
-    return sqlite_url
+    return url_with_roles
 
 
 @dataclass(frozen=True)

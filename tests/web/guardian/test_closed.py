@@ -120,7 +120,7 @@ def test_this_zone_cannot_read_back_the_name_it_has_sealed(
 ) -> None:
     link = ward.invite()
     client.post(f"/r/{link}/done", data=answers(ward) | proof(link))
-    child = Child.get()
+    child = Child.select(Child).get()
     slot = Slot(Purpose.NAMES, "child", "name_sealed", ward.school.id, child.id)
     with pytest.raises(KeyRefused):
         app.extensions[KEY].keyring.open(slot, bytes(child.name_sealed))

@@ -97,7 +97,7 @@ def test_no_source_of_the_site_names_a_sealed_column() -> None:
 
 def test_the_keyring_of_the_site_opens_nothing(ward: Ward) -> None:
     keyring = ward.keyring(Zone.SENDER)
-    child, address, registration = Child.get(), Address.get(), Registration.get()
+    child, address, registration = (row.select(row).get() for row in (Child, Address, Registration))
     for slot, sealed in (
         (Slot(Purpose.NAMES, "child", "name_sealed", ward.school.id, child.id), child.name_sealed),
         (

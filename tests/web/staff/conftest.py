@@ -10,9 +10,9 @@ from web.sender.app import create_app as create_sender
 
 
 @pytest.fixture
-def database_url(sqlite_url: str) -> str:
+def database_url(url_with_roles: str) -> str:
     """The pages need one engine; the flows behind them run on both in tests/flows."""
-    return sqlite_url
+    return url_with_roles
 
 
 @pytest.fixture

@@ -1,0 +1,23 @@
+"""What each zone's own PostgreSQL role may do: one table, its application, its inspection.
+
+Owns the roles `<prefix>guardian`, `<prefix>sender`, `<prefix>admin` and `<prefix>mail`. `table` says who may
+what, `apply` makes it so, `inspect` says where a database differs. Refuses to touch any other role. SQLite
+has no roles; there all of this is nothing.
+Fails with `OperatorError` where the connected role may not make roles, and as the database does.
+"""
+
+from appliance.grants.apply import apply, create_roles, role_name, roles_exist
+from appliance.grants.inspect import differences
+from appliance.grants.table import BARE, GRANTS, POLICIES, Rights
+
+__all__ = [
+    "BARE",
+    "GRANTS",
+    "POLICIES",
+    "Rights",
+    "apply",
+    "create_roles",
+    "differences",
+    "role_name",
+    "roles_exist",
+]

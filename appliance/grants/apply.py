@@ -1,0 +1,148 @@
+"""Makes the database as the table says.
+
+Owns the statements. One transaction takes away everything and gives what is in the table, so that a running
+zone never stands without its rights. Refuses any role but the zones' own. Fails with `OperatorError`.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from peewee import PeeweeException
+from psycopg import sql
+
+from appliance import db
+from appliance.config import Config, Zone
+from appliance.errors import OperatorError
+from appliance.grants.table import BARE, GRANTS, POLICIES, Columns, Rights
+from appliance.keys import secrets
+from appliance.models import ALL
+from appliance.models.base import database
+
+
+def role_name(config: Config, zone: Zone) -> str:
+    """The PostgreSQL role of a zone; "" where zones have none of their own."""
+    prefix = config.database.zone_role_prefix
+    return f"{prefix}{zone.value}" if prefix and config.database.url.startswith("postgresql:") else ""
+
+
+def roles_exist(config: Config) -> bool:
+    """Are the roles of all four zones there?"""
+    names = [role_name(config, zone) for zone in Zone]
+    found = db.statement("SELECT COUNT(*) FROM pg_roles WHERE rolname IN (?, ?, ?, ?)", *names).fetchone()
+    return int(found[0]) == len(names)
+
+
+def create_roles(config: Config) -> list[str]:
+    """Makes the roles that are missing and gives each the password that lies in its zone's secrets.
+
+    Needs every zone's directory. Returns the new ones. Raises `OperatorError`, `SecretMissing`.
+    """
+    made = []
+    known = {row[0] for row in db.statement("SELECT rolname FROM pg_roles").fetchall()}
+    try:
+        with db.transaction():
+            for zone in Zone:
+                name = role_name(config, zone)
+                password = _verifier(config.secrets_dir / zone.value, name)
+                if name not in known:
+                    _run(sql.SQL("CREATE ROLE {} LOGIN NOINHERIT").format(sql.Identifier(name)))
+                    made.append(name)
+                _run(
+                    sql.SQL("ALTER ROLE {} LOGIN NOINHERIT PASSWORD {}").format(
+                        sql.Identifier(name), sql.Literal(password)
+                    )
+                )
+    except PeeweeException as error:
+        raise OperatorError(f"the roles of the zones were not made: {error}") from None
+    return made
+
+
+def _verifier(folder: Path, name: str) -> str:
+    """What the server keeps of the password (SCRAM-SHA-256, RFC 5802): the password itself never travels."""
+    connection = database.connection()
+    made: bytes = connection.pgconn.encrypt_password(
+        secrets.text(folder, secrets.DATABASE_PASSWORD).encode(), name.encode(), b"scram-sha-256"
+    )
+    return made.decode()
+
+
+def apply(config: Config) -> None:
+    """Takes every right from the zones' roles and gives what the table says. Raises `OperatorError`."""
+    try:
+        with db.transaction():
+            for each in _statements(config):
+                _run(each)
+    except PeeweeException as error:
+        raise OperatorError(f"the grants were not applied, nothing has changed: {error}") from None
+
+
+def columns(table: str, which: Columns) -> tuple[str, ...]:
+    """The column names that `which` stands for."""
+    if isinstance(which, tuple):
+        return which
+    if which == "none":
+        return ()
+    return tuple(_MODELS[table].column_names(sealed=which == "all"))
+
+
+_MODELS = {model.table_name(): model for model in ALL}
+
+
+def _statements(config: Config) -> Iterator[sql.Composed]:
+    roles = {zone: sql.Identifier(role_name(config, zone)) for zone in Zone}
+    everyone = sql.SQL(", ").join([sql.SQL("PUBLIC"), *roles.values()])
+    zones = sql.SQL(", ").join(list(roles.values()))
+    name = sql.Identifier(database.connection().info.dbname)
+    yield sql.SQL("REVOKE ALL ON DATABASE {} FROM {}").format(name, everyone)
+    yield sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, zones)
+    for what in ("SCHEMA public", "ALL TABLES IN SCHEMA public", "ALL SEQUENCES IN SCHEMA public"):
+        yield sql.SQL("REVOKE ALL ON {} FROM {}").format(sql.SQL(what), everyone)
+    yield sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(zones)
+    yield sql.SQL("GRANT SELECT ON {} TO {}").format(sql.Identifier(BARE), zones)
+    for table, by_zone in GRANTS.items():
+        for zone, rights in by_zone.items():
+            yield from _grants(table, roles[zone], rights)
+    for table in POLICIES:
+        yield from _row_security(table, roles)
+
+
+def _grants(table: str, role: sql.Identifier, rights: Rights) -> Iterator[sql.Composed]:
+    for verb, which in (("SELECT", rights.select), ("INSERT", rights.insert), ("UPDATE", rights.update)):
+        if names := columns(table, which):
+            listed = sql.SQL(", ").join([sql.Identifier(each) for each in names])
+            yield sql.SQL("GRANT {} ({}) ON {} TO {}").format(
+                sql.SQL(verb), listed, sql.Identifier(table), role
+            )
+    if rights.delete:
+        yield sql.SQL("GRANT DELETE ON {} TO {}").format(sql.Identifier(table), role)
+
+
+def policy_name(zone: Zone, command: str) -> str:
+    return f"{zone.value}_{command}"
+
+
+def _row_security(table: str, roles: dict[Zone, sql.Identifier]) -> Iterator[sql.Composed]:
+    """The owner of the tables (operators' commands) is not bound by it."""
+    target = sql.Identifier(table)
+    yield sql.SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(target)
+    for zone in Zone:
+        for command in ("select", "insert", "update", "delete"):
+            yield sql.SQL("DROP POLICY IF EXISTS {} ON {}").format(
+                sql.Identifier(policy_name(zone, command)), target
+            )
+    for zone, policies in POLICIES[table].items():
+        for policy in policies:
+            head = sql.SQL("CREATE POLICY {} ON {} FOR {} TO {}").format(
+                sql.Identifier(policy_name(zone, policy.command)),
+                target,
+                sql.SQL(policy.command.upper()),
+                roles[zone],
+            )
+            using = sql.SQL(" USING ({})").format(sql.SQL(policy.using))
+            check = sql.SQL(" WITH CHECK ({})").format(sql.SQL(policy.check))
+            wants_using, wants_check = policy.command != "insert", policy.command in ("insert", "update")
+            yield head + (using if wants_using else sql.SQL("")) + (check if wants_check else sql.SQL(""))
+
+
+def _run(statement: sql.Composed) -> None:
+    database.execute_sql(statement.as_string(database.connection()).replace("%", "%%"))

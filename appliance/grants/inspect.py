@@ -1,0 +1,125 @@
+"""Where a database differs from the table.
+
+Owns the comparison with PostgreSQL's own catalogue, as it stands: rights on tables and columns, policies, and
+the powers of the roles themselves. Refuses to change anything. Fails as the database does.
+"""
+
+from collections.abc import Iterator
+
+from appliance import db
+from appliance.config import Config, Zone
+from appliance.grants.apply import columns, policy_name, role_name
+from appliance.grants.table import BARE, GRANTS, POLICIES
+
+Right = tuple[str, str, str]
+"""Verb, table, column; DELETE and the like have no column."""
+
+
+def differences(config: Config) -> list[str]:
+    """One sentence per difference, empty when the roles may exactly what the table says."""
+    with db.guarded():
+        return list(_differences(config))
+
+
+def _differences(config: Config) -> Iterator[str]:
+    for zone in Zone:
+        name = role_name(config, zone)
+        row = db.statement(
+            "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls,"
+            " EXISTS (SELECT 1 FROM pg_auth_members AS m WHERE m.member = r.oid)"
+            " FROM pg_roles AS r WHERE rolname = ?",
+            name,
+        ).fetchone()
+        if row is None:
+            yield f"role {name} does not exist"
+            continue
+        if row[0]:
+            yield f"role {name} has powers over the server (pg_roles)"
+        if row[1]:
+            yield f"role {name} is a member of another role"
+        wanted, found = _wanted(zone), _found(name)
+        for right in sorted(wanted - found):
+            yield f"role {name} lacks {_words(right)}"
+        for right in sorted(found - wanted):
+            yield f"role {name} may {_words(right)} and should not"
+    yield from _policies()
+
+
+def _words(right: Right) -> str:
+    verb, table, column = right
+    return f"{verb} {table}({column})" if column else f"{verb} {table}"
+
+
+def _wanted(zone: Zone) -> set[Right]:
+    wanted = {("SELECT", BARE, "name"), ("SELECT", BARE, "applied_at")}
+    for table, by_zone in GRANTS.items():
+        rights = by_zone.get(zone)
+        if rights is None:
+            continue
+        for verb, which in (("SELECT", rights.select), ("INSERT", rights.insert), ("UPDATE", rights.update)):
+            wanted |= {(verb, table, column) for column in columns(table, which)}
+        if rights.delete:
+            wanted.add(("DELETE", table, ""))
+    return wanted
+
+
+def _found(role: str) -> set[Right]:
+    """By column for what can be given by column; whatever way the role came to it (PUBLIC, ownership)."""
+    by_column = db.statement(
+        """
+        SELECT verb, c.relname, a.attname
+        FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+        CROSS JOIN (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('REFERENCES')) AS verbs (verb)
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+          AND a.attnum > 0 AND NOT a.attisdropped
+          AND has_column_privilege(CAST(? AS name), c.oid, a.attnum, verb)
+        """,
+        role,
+    ).fetchall()
+    by_table = db.statement(
+        """
+        SELECT verb, c.relname, ''
+        FROM pg_class AS c CROSS JOIN (VALUES ('DELETE'), ('TRUNCATE'), ('TRIGGER')) AS verbs (verb)
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+          AND has_table_privilege(CAST(? AS name), c.oid, verb)
+        """,
+        role,
+    ).fetchall()
+    elsewhere = db.statement(
+        """
+        SELECT 'CREATE', 'schema public', '' WHERE has_schema_privilege(CAST(? AS name), 'public', 'CREATE')
+        UNION ALL
+        SELECT verb, 'database', '' FROM (VALUES ('CREATE'), ('TEMPORARY')) AS verbs (verb)
+        WHERE has_database_privilege(CAST(? AS name), current_database(), verb)
+        """,
+        role,
+        role,
+    ).fetchall()
+    return {(verb, table, column) for verb, table, column in (*by_column, *by_table, *elsewhere)}
+
+
+def _policies() -> Iterator[str]:
+    secured = {
+        row[0]
+        for row in db.statement(
+            "SELECT relname FROM pg_class WHERE relrowsecurity AND relnamespace = 'public'::regnamespace"
+        ).fetchall()
+    }
+    found = {
+        (row[0], row[1])
+        for row in db.statement(
+            "SELECT tablename, policyname FROM pg_policies WHERE schemaname = 'public'"
+        ).fetchall()
+    }
+    wanted = {
+        (table, policy_name(zone, policy.command))
+        for table, by_zone in POLICIES.items()
+        for zone, policies in by_zone.items()
+        for policy in policies
+    }
+    for table in sorted(POLICIES.keys() - secured):
+        yield f"row security is off on {table}"
+    for table, name in sorted(wanted - found):
+        yield f"policy {name} on {table} is missing"
+    for table, name in sorted(found - wanted):
+        yield f"policy {name} on {table} is not ours"

@@ -1,0 +1,182 @@
+"""The table of grants: zone × table × select, insert, update, delete, by column where it matters.
+
+Owns the least that each zone's code needs; whatever is not here is refused by PostgreSQL, also to whoever has
+taken over the zone. Two rules stand above the rows: a sealed column (`SealedField`) is never in a read that
+does not name it, and `audit` is append-only for everybody. Refuses SQL: `apply` writes it. A table that
+misses here fails `tests/zones/test_grants.py`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from appliance.config import Zone
+
+Columns = tuple[str, ...] | Literal["all", "unsealed", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What one zone may do with one table. `unsealed` is every column that is no `SealedField`."""
+
+    select: Columns = "none"
+    insert: Columns = "none"
+    update: Columns = "none"
+    delete: bool = False
+
+
+_READ = Rights(select="all")
+_READ_UNSEALED = Rights(select="unsealed")
+_APPEND = Rights(select="all", insert="all")
+_OWN = Rights(select="all", insert="all", update="all", delete=True)
+_RECORD = (
+    "at", "account_id", "role", "zone", "session_id", "network",
+    "act", "object_kind", "object_id", "school_id", "result", "detail",
+)  # fmt: skip
+
+_G, _S, _A, _M = Zone.GUARDIAN, Zone.SENDER, Zone.ADMIN, Zone.MAIL
+
+BARE = "schema_migration"
+"""Not a model: every zone reads it, to refuse a schema that is not its program's."""
+
+GRANTS: dict[str, dict[Zone, Rights]] = {
+    # Keys. Made by operators' commands only: whoever writes a public key reads what is sealed to it.
+    "zone_key": {},
+    "school_key": {_G: _READ, _A: _READ, _M: _READ},
+    "wrapped_key": {_A: _READ, _M: _READ},
+    # The ward. Schools are made by operators' commands.
+    "school": {_G: _READ, _S: _READ, _A: _READ, _M: _READ},
+    # To lock a row takes the right to update a column of it; the policy below lets no update through.
+    "school_class": {
+        _G: Rights(select="all", update=("id",)),
+        _S: _READ,
+        _A: Rights(select="all", insert="all", update=("retired_at",)),
+        _M: Rights(select="all", update=("id",)),
+    },
+    "security_code": {_A: Rights("all", "all", ("state", "retired_at")), _M: _READ},
+    # Accounts. The send-only site lets people in and changes nothing of theirs.
+    "account": {_S: _READ, _A: Rights("all", update=("password_phc", "password_changed_at"))},
+    "account_school": {_S: _READ, _A: _READ},
+    "login_failure": {_S: Rights("all", "all", delete=True), _A: Rights("all", "all", delete=True)},
+    "staff_session": {
+        _S: Rights("all", "all", ("seen_at", "ended_at")),
+        _A: Rights("all", "all", ("seen_at", "ended_at")),
+    },
+    "audit": {_S: Rights(("id",), _RECORD), _A: Rights("all", _RECORD)},
+    # What guardians gave us.
+    "address": {
+        _G: Rights("unsealed", update=("language", "routine_off_at")),
+        _S: _READ_UNSEALED,
+        _A: Rights("all", update=("sealed", "address_index", "left_at", "language", "routine_off_at")),
+        _M: _OWN,
+    },
+    "child": {
+        _G: Rights("unsealed", "all", update=("id",)),
+        _S: _READ_UNSEALED,
+        _A: Rights("all", update="all", delete=True),
+        _M: Rights("unsealed", "all", update=("id",), delete=True),
+    },
+    "registration": {
+        _G: Rights(
+            "unsealed", update=("state", "child_id", "guardian_name_sealed", "confirmed_at", "ended_at")
+        ),
+        _S: _READ_UNSEALED,
+        _A: Rights("all", update="all"),
+        _M: Rights("unsealed", "all", "all", delete=True),
+    },
+    "inbound": {_M: _OWN},
+    "inquiry": {_A: _READ, _M: Rights("unsealed", "all", delete=True)},
+    "confirmation": {_S: _READ, _A: _READ, _M: Rights("all", "all", delete=True)},
+    # Broadcasts and the queue. What staff write is theirs on both sites; the mail zone only ends it.
+    "broadcast": {
+        _S: Rights("all", "all", "all"),
+        _A: Rights("all", "all", "all"),
+        _M: Rights("all", update=("state", "finished_at")),
+    },
+    "delivery": {
+        _G: Rights(("id",), "all"),
+        _S: Rights("all", "all", "all"),
+        _A: Rights("all", "all", "all"),
+        _M: _OWN,
+    },
+    "attempt": {_S: _READ, _A: _READ, _M: Rights("all", "all", delete=True)},
+    "noted_bounce": {_M: _OWN},
+    "prepared": {_M: _OWN},
+    "worker": {_S: _READ, _A: _READ, _M: _OWN},
+    "pace": {_S: _READ, _A: _READ, _M: _APPEND},
+    # Transport and the door.
+    "mta_sts_policy": {_M: _OWN},
+    "tls_tally": {_M: _OWN},
+    "tls_report": {_M: _OWN},
+    "budget_use": {_M: _OWN},
+    "code_pause": {_A: _READ, _M: _OWN},
+    "alarm": {_A: _READ, _M: _OWN},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Which rows (row-level security). `using` filters what is there, `check` what is written."""
+
+    command: Literal["select", "insert", "update", "delete"]
+    using: str = "true"
+    check: str = "true"
+
+
+_ALL_ROWS = (Policy("select"), Policy("insert"), Policy("update"), Policy("delete"))
+
+
+def _only(command: Literal["insert", "update"], check: str, using: str = "true") -> tuple[Policy, ...]:
+    return tuple(
+        Policy(command, using, check) if policy.command == command else policy for policy in _ALL_ROWS
+    )
+
+
+_SENDERS_SESSIONS = tuple(
+    {
+        # A login on the other site can be ended from here, and nothing else.
+        "insert": Policy("insert", check="zone = 'sender'"),
+        "update": Policy(
+            "update",
+            using="zone = 'sender' OR ended_at IS NULL",
+            check="zone = 'sender' OR ended_at IS NOT NULL",
+        ),
+    }.get(policy.command, policy)
+    for policy in _ALL_ROWS
+)
+
+POLICIES: dict[str, dict[Zone, tuple[Policy, ...]]] = {
+    # A zone opens no session on another's site, and signs no record as another.
+    "staff_session": {_S: _SENDERS_SESSIONS, _A: _only("insert", "zone = 'admin'")},
+    "audit": {_S: _only("insert", "zone = 'sender'"), _A: _only("insert", "zone = 'admin'")},
+    # A private key is useless to a zone it is not wrapped for; it need not see it either.
+    "wrapped_key": {
+        _A: (Policy("select", "zone = 'admin'"),),
+        _M: (Policy("select", "zone = 'mail'"),),
+    },
+    # Only staff sites queue a broadcast; the send-only site queues nothing else.
+    "delivery": {
+        _G: _only("insert", "kind IN ('welcome', 'newcomer')"),
+        _S: _only("insert", "kind = 'broadcast'"),
+        _A: _ALL_ROWS,
+        _M: _only("insert", "kind <> 'broadcast'"),
+    },
+    "school_class": {
+        _G: _only("update", "false"),
+        _S: _ALL_ROWS,
+        _A: _ALL_ROWS,
+        _M: _only("update", "false"),
+    },
+    "child": {
+        _G: _only("update", "false"),
+        _S: _ALL_ROWS,
+        _A: _ALL_ROWS,
+        _M: _only("update", "false"),
+    },
+    # What is registered is out of the guardian form's reach.
+    "registration": {
+        _G: _only("update", "state IN ('confirmed', 'expired')", using="state = 'requested'"),
+        _S: _ALL_ROWS,
+        _A: _ALL_ROWS,
+        _M: _ALL_ROWS,
+    },
+}
