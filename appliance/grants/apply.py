@@ -138,10 +138,11 @@ def _row_security(table: str, roles: dict[Zone, sql.Identifier]) -> Iterator[sql
                 sql.SQL(policy.command.upper()),
                 roles[zone],
             )
-            using = sql.SQL(" USING ({})").format(sql.SQL(policy.using))
-            check = sql.SQL(" WITH CHECK ({})").format(sql.SQL(policy.check))
-            wants_using, wants_check = policy.command != "insert", policy.command in ("insert", "update")
-            yield head + (using if wants_using else sql.SQL("")) + (check if wants_check else sql.SQL(""))
+            if policy.condition is not None:
+                head += sql.SQL(" USING ({})").format(sql.SQL(policy.condition))
+            if policy.written is not None:
+                head += sql.SQL(" WITH CHECK ({})").format(sql.SQL(policy.written))
+            yield head
 
 
 def _run(statement: sql.Composed) -> None:

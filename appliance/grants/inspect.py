@@ -42,7 +42,7 @@ def _differences(config: Config) -> Iterator[str]:
             yield f"role {name} lacks {_words(right)}"
         for right in sorted(found - wanted):
             yield f"role {name} may {_words(right)} and should not"
-    yield from _policies()
+    yield from _policies(config)
 
 
 def _words(right: Right) -> str:
@@ -51,7 +51,7 @@ def _words(right: Right) -> str:
 
 
 def _wanted(zone: Zone) -> set[Right]:
-    wanted = {("SELECT", BARE, "name"), ("SELECT", BARE, "applied_at")}
+    wanted = {("SELECT", BARE, column) for column in ("id", "name", "applied")}
     for table, by_zone in GRANTS.items():
         rights = by_zone.get(zone)
         if rights is None:
@@ -98,7 +98,7 @@ def _found(role: str) -> set[Right]:
     return {(verb, table, column) for verb, table, column in (*by_column, *by_table, *elsewhere)}
 
 
-def _policies() -> Iterator[str]:
+def _policies(config: Config) -> Iterator[str]:
     secured = {
         row[0]
         for row in db.statement(
@@ -106,20 +106,25 @@ def _policies() -> Iterator[str]:
         ).fetchall()
     }
     found = {
-        (row[0], row[1])
-        for row in db.statement(
-            "SELECT tablename, policyname FROM pg_policies WHERE schemaname = 'public'"
+        (table, name): tuple(rest)
+        for table, name, *rest in db.statement(
+            "SELECT tablename, policyname, permissive, array_to_string(roles, ','), lower(cmd), qual,"
+            " with_check FROM pg_policies WHERE schemaname = 'public'"
         ).fetchall()
     }
     wanted = {
-        (table, policy_name(zone, policy.command))
+        (table, policy_name(zone, policy.command)): (
+            "PERMISSIVE", role_name(config, zone), policy.command, policy.condition, policy.written,
+        )
         for table, by_zone in POLICIES.items()
         for zone, policies in by_zone.items()
         for policy in policies
-    }
+    }  # fmt: skip
     for table in sorted(POLICIES.keys() - secured):
         yield f"row security is off on {table}"
-    for table, name in sorted(wanted - found):
+    for table, name in sorted(wanted.keys() - found.keys()):
         yield f"policy {name} on {table} is missing"
-    for table, name in sorted(found - wanted):
+    for table, name in sorted(found.keys() - wanted.keys()):
         yield f"policy {name} on {table} is not ours"
+    for table, name in sorted(key for key in wanted.keys() & found.keys() if wanted[key] != found[key]):
+        yield f"policy {name} on {table} is not as it was made"

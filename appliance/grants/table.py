@@ -115,11 +115,24 @@ GRANTS: dict[str, dict[Zone, Rights]] = {
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Which rows (row-level security). `using` filters what is there, `check` what is written."""
+    """Which rows (row-level security). `using` filters what is there, `check` what is written.
+
+    Conditions stand as PostgreSQL reads them back, so that `inspect` can compare them.
+    """
 
     command: Literal["select", "insert", "update", "delete"]
     using: str = "true"
     check: str = "true"
+
+    @property
+    def condition(self) -> str | None:
+        """For rows that are there; an insert has none."""
+        return None if self.command == "insert" else self.using
+
+    @property
+    def written(self) -> str | None:
+        """For rows as they shall be."""
+        return self.check if self.command in ("insert", "update") else None
 
 
 _ALL_ROWS = (Policy("select"), Policy("insert"), Policy("update"), Policy("delete"))
@@ -134,11 +147,11 @@ def _only(command: Literal["insert", "update"], check: str, using: str = "true")
 _SENDERS_SESSIONS = tuple(
     {
         # A login on the other site can be ended from here, and nothing else.
-        "insert": Policy("insert", check="zone = 'sender'"),
+        "insert": Policy("insert", check="(zone = 'sender'::text)"),
         "update": Policy(
             "update",
-            using="zone = 'sender' OR ended_at IS NULL",
-            check="zone = 'sender' OR ended_at IS NOT NULL",
+            using="((zone = 'sender'::text) OR (ended_at IS NULL))",
+            check="((zone = 'sender'::text) OR (ended_at IS NOT NULL))",
         ),
     }.get(policy.command, policy)
     for policy in _ALL_ROWS
@@ -146,19 +159,19 @@ _SENDERS_SESSIONS = tuple(
 
 POLICIES: dict[str, dict[Zone, tuple[Policy, ...]]] = {
     # A zone opens no session on another's site, and signs no record as another.
-    "staff_session": {_S: _SENDERS_SESSIONS, _A: _only("insert", "zone = 'admin'")},
-    "audit": {_S: _only("insert", "zone = 'sender'"), _A: _only("insert", "zone = 'admin'")},
+    "staff_session": {_S: _SENDERS_SESSIONS, _A: _only("insert", "(zone = 'admin'::text)")},
+    "audit": {_S: _only("insert", "(zone = 'sender'::text)"), _A: _only("insert", "(zone = 'admin'::text)")},
     # A private key is useless to a zone it is not wrapped for; it need not see it either.
     "wrapped_key": {
-        _A: (Policy("select", "zone = 'admin'"),),
-        _M: (Policy("select", "zone = 'mail'"),),
+        _A: (Policy("select", "(zone = 'admin'::text)"),),
+        _M: (Policy("select", "(zone = 'mail'::text)"),),
     },
     # Only staff sites queue a broadcast; the send-only site queues nothing else.
     "delivery": {
-        _G: _only("insert", "kind IN ('welcome', 'newcomer')"),
-        _S: _only("insert", "kind = 'broadcast'"),
+        _G: _only("insert", "(kind = ANY (ARRAY['welcome'::text, 'newcomer'::text]))"),
+        _S: _only("insert", "(kind = 'broadcast'::text)"),
         _A: _ALL_ROWS,
-        _M: _only("insert", "kind <> 'broadcast'"),
+        _M: _only("insert", "(kind <> 'broadcast'::text)"),
     },
     "school_class": {
         _G: _only("update", "false"),
@@ -174,7 +187,11 @@ POLICIES: dict[str, dict[Zone, tuple[Policy, ...]]] = {
     },
     # What is registered is out of the guardian form's reach.
     "registration": {
-        _G: _only("update", "state IN ('confirmed', 'expired')", using="state = 'requested'"),
+        _G: _only(
+            "update",
+            "(state = ANY (ARRAY['confirmed'::text, 'expired'::text]))",
+            using="(state = 'requested'::text)",
+        ),
         _S: _ALL_ROWS,
         _A: _ALL_ROWS,
         _M: _ALL_ROWS,

@@ -10,12 +10,16 @@ The token (`appliance.link`) holds the address's id. Nothing about it is stored;
 from dataclasses import dataclass
 from datetime import datetime
 
+from peewee import fn
+
 from appliance import db, link, log
 from appliance.errors import TokenUnknown
-from appliance.models import Address, School
+from appliance.models import Address, Registration, School
+from appliance.states import RegistrationState
 
 SECRET = link.SECRET
 _PURPOSE = "routine"
+_LIVE = (RegistrationState.REQUESTED, RegistrationState.CONFIRMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,11 @@ def resume(address_id: int) -> None:
 
 def _address(key: bytes, text: str) -> Address:
     address_id = link.read(key, _PURPOSE, text)
+    registered = Registration.select(Registration.id).where(
+        Registration.address == Address.id, Registration.state.in_(_LIVE)
+    )
     found: Address | None = Address.get_or_none(
-        Address.id == address_id, Address.school_id != 0, Address.sealed != b""
+        Address.id == address_id, Address.school_id != 0, fn.EXISTS(registered)
     )
     if found is None:
         raise TokenUnknown("the address is no longer registered")

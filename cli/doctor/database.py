@@ -11,7 +11,7 @@ from pathlib import Path
 
 from peewee import fn
 
-from appliance import clock, db
+from appliance import clock, db, grants
 from appliance.config import Config, Zone
 from appliance.errors import DatabaseUnavailable, OperatorError, SchemaMismatch, SecretMissing
 from appliance.keys import zone_public_key
@@ -20,6 +20,7 @@ from appliance.states import DeliveryState
 from cli.doctor.finding import Finding, broken, ok, warning
 
 AREA = "database"
+_SHOWN = 5
 _SKEW_MAX_S = 2.0
 _WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
 _LANES = (
@@ -40,6 +41,7 @@ def look(config: Config) -> Iterator[Finding]:
         db.connect(config)
         db.check_schema()
         yield ok(AREA, f"{db.engine()} answers, its schema is this program's")
+        yield from _roles(config)
         yield from _keys(config)
         yield from _clock()
         yield from _queue()
@@ -54,6 +56,26 @@ def look(config: Config) -> Iterator[Finding]:
         yield broken(AREA, str(error), "the services do not start.", "as the message says.")
     finally:
         db.close()
+
+
+def _roles(config: Config) -> Iterator[Finding]:
+    """Each zone may do what the table of grants says, and no more."""
+    if db.engine() != "postgresql":
+        return
+    means = "whoever breaks into one part of the service can reach what the others protect, names included."
+    if not config.database.zone_role_prefix:
+        yield warning(
+            AREA, "all zones use one database role (database.zone_role_prefix is empty)", means,
+            "take that setting out and run `karamail db grant`.",
+        )  # fmt: skip
+        return
+    different = grants.differences(config)
+    for sentence in different[:_SHOWN]:
+        yield broken(AREA, sentence, means, "karamail db grant")
+    if len(different) > _SHOWN:
+        yield broken(AREA, f"{len(different) - _SHOWN} more of these", means, "karamail db grant")
+    if not different:
+        yield ok(AREA, "the four zones' roles may do what they need and nothing else")
 
 
 def _keys(config: Config) -> Iterator[Finding]:

@@ -39,6 +39,29 @@ def test_a_zone_key_that_the_database_does_not_know(node: Path, config: Config, 
     assert "is not the key that it is wrapped to" in what
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("deed", "said"),
+    [
+        ("GRANT SELECT ON child TO karamail_sender", "role karamail_sender may SELECT child(name_sealed)"),
+        ("REVOKE UPDATE ON broadcast FROM karamail_mail", "role karamail_mail lacks UPDATE broadcast("),
+        ("GRANT DELETE ON audit TO karamail_admin", "role karamail_admin may DELETE audit and should not"),
+        ("GRANT SELECT ON account TO PUBLIC", "may SELECT account("),
+        ("ALTER TABLE staff_session DISABLE ROW LEVEL SECURITY", "row security is off on staff_session"),
+        ("DROP POLICY sender_insert ON audit", "policy sender_insert on audit is missing"),
+        ("ALTER POLICY sender_insert ON audit WITH CHECK (true)", "policy sender_insert on audit is not"),
+    ],
+)
+def test_rights_that_somebody_changed_by_hand(node: Path, karamail: Karamail, deed: str, said: str) -> None:
+    db.statement(deed)
+    found = faults(karamail, "database")
+    assert {status for status, _ in found} == {"broken"}
+    assert any(said in what for _, what in found), found
+    assert karamail("db", "grant").exit_code == 0
+    assert faults(karamail, "database") == []
+
+
 def test_urgent_mail_that_nobody_takes(node: Path, config: Config, karamail: Karamail) -> None:
     found(config).broadcast_to(3)
     assert faults(karamail, "queue") == []

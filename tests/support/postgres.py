@@ -94,6 +94,9 @@ class Cluster:
         """A new database, as a URL for `database.url`; an empty one, or a copy of `template`."""
         with self._maintenance() as connection:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+            connection.execute(
+                f'REVOKE TEMPORARY ON DATABASE "{name}" FROM PUBLIC'
+            )  # no template hands that on
         return self.url(name)
 
     def drop(self, name: str) -> None:

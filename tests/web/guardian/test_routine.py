@@ -6,9 +6,9 @@ from urllib.parse import urlencode
 import pytest
 from flask.testing import FlaskClient
 
-from appliance import keystore, registration
+from appliance import clock, keystore, registration
 from appliance.config import Zone
-from appliance.models import Address
+from appliance.models import Address, Registration
 from appliance.registration.routine import SECRET, stop_token
 from tests.web.guardian.conftest import Ward
 
@@ -123,7 +123,7 @@ def test_the_link_of_one_guardian_does_nothing_to_another(client: FlaskClient, w
 
 
 def test_a_link_of_a_removed_registrant_leads_nowhere(client: FlaskClient, link: str) -> None:
-    Address.update(sealed=b"").execute()  # what removing leaves of an address
+    Registration.update(state="withdrawn", ended_at=clock.now()).execute()
     assert client.post(link, data=ONE_CLICK).status_code == 404
 
 
