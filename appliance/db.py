@@ -104,9 +104,7 @@ def _engine(config: Config, zone: Zone | None) -> Database:
     }
     if zone is not None and settings.zone_role_prefix:
         options["user"] = f"{settings.zone_role_prefix}{zone.value}"
-        options["password"] = secrets.text(
-            secrets.directory(config.secrets_dir, zone), secrets.DATABASE_PASSWORD
-        )
+        options["password"] = secrets.text(secrets.directory(config.secrets_dir, zone), secrets.ROLE_PASSWORD)
     elif settings.password_file is not None:
         try:
             options["password"] = settings.password_file.read_text().splitlines()[0]

@@ -43,6 +43,8 @@ def send_late(
     reason = access.may_send(actor, broadcast.school)
     if reason is not None:
         raise NotAllowed(reason)
+    if broadcast.started_at is None:
+        raise WrongState("it was never sent")
     if _is_too_old(broadcast, now):
         raise WrongState("too old to be sent late")
     until = now + useful(config, broadcast)

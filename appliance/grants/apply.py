@@ -61,7 +61,7 @@ def _verifier(folder: Path, name: str) -> str:
     """What the server keeps of the password (SCRAM-SHA-256, RFC 5802): the password itself never travels."""
     connection = database.connection()
     made: bytes = connection.pgconn.encrypt_password(
-        secrets.text(folder, secrets.DATABASE_PASSWORD).encode(), name.encode(), b"scram-sha-256"
+        secrets.text(folder, secrets.ROLE_PASSWORD).encode(), name.encode(), b"scram-sha-256"
     )
     return made.decode()
 

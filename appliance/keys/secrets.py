@@ -14,7 +14,7 @@ overwrite a file: a lost key is lost data. Fails with `SecretMissing`, naming th
 | `unsubscribe.key` | guardian, mail | makes and checks the links that switch routine mail off |
 | `cookie` | guardian, sender, admin | signs that zone's cookies and forms |
 | `dkim.json` | mail | signs mail: the keys of `appliance.keys.signing` |
-| `database.password` | all | logs the zone's own role in to PostgreSQL; each zone has its own |
+| `role.password` | all | logs the zone's own role in to PostgreSQL; each zone has its own |
 """
 
 import os
@@ -29,11 +29,11 @@ from appliance.config import Zone
 from appliance.errors import SecretMissing
 from appliance.keys import signing
 
-DATABASE_PASSWORD = "database.password"
+ROLE_PASSWORD = "role.password"
 SECRETS: dict[Zone, tuple[str, ...]] = {
-    Zone.GUARDIAN: ("names.index", "unsubscribe.key", "cookie", DATABASE_PASSWORD),
-    Zone.SENDER: ("names.index", "cookie", DATABASE_PASSWORD),
-    Zone.ADMIN: ("zone.key", "names.index", "addresses.index", "cookie", DATABASE_PASSWORD),
+    Zone.GUARDIAN: ("names.index", "unsubscribe.key", "cookie", ROLE_PASSWORD),
+    Zone.SENDER: ("names.index", "cookie", ROLE_PASSWORD),
+    Zone.ADMIN: ("zone.key", "names.index", "addresses.index", "cookie", ROLE_PASSWORD),
     Zone.MAIL: (
         "zone.key",
         "addresses.index",
@@ -41,7 +41,7 @@ SECRETS: dict[Zone, tuple[str, ...]] = {
         "return-path.key",
         "unsubscribe.key",
         signing.FILE,
-        DATABASE_PASSWORD,
+        ROLE_PASSWORD,
     ),
 }
 SHARED = ("names.index", "addresses.index", "unsubscribe.key")

@@ -35,7 +35,7 @@ class Intruder:
         self._connection = psycopg.connect(
             config.database.url,
             user=grants.role_name(config, zone),
-            password=secrets.text(config.secrets_dir / zone.value, secrets.DATABASE_PASSWORD),
+            password=secrets.text(config.secrets_dir / zone.value, secrets.ROLE_PASSWORD),
             autocommit=True,
         )
         self.keyring: Keyring = keystore.open_keyring(config, zone)

@@ -127,7 +127,7 @@ def test_who_holds_which_secret(ward: Ward, zone: Zone, secret: str, zones: set[
 
 @pytest.mark.parametrize("zone", Zone)
 def test_no_zone_has_the_password_or_the_zone_key_of_another(ward: Ward, zone: Zone) -> None:
-    for name in (secrets.DATABASE_PASSWORD, "zone.key", "cookie"):
+    for name in (secrets.ROLE_PASSWORD, "zone.key", "cookie"):
         held = [
             path.read_bytes()
             for each in Zone
@@ -323,7 +323,7 @@ def test_each_zone_sees_only_the_keys_wrapped_to_it(ward: Ward, intruder: Enter)
 
 @pytest.mark.parametrize("zone", Zone)
 def test_the_password_of_one_role_is_not_that_of_another(ward: Ward, zone: Zone) -> None:
-    password = secrets.text(ward.config.secrets_dir / zone.value, secrets.DATABASE_PASSWORD)
+    password = secrets.text(ward.config.secrets_dir / zone.value, secrets.ROLE_PASSWORD)
     for other in set(Zone) - {zone}:
         with pytest.raises(psycopg.OperationalError):
             psycopg.connect(ward.config.database.url, user=f"karamail_{other.value}", password=password)

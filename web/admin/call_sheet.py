@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 
 from appliance import access, clock, reach
 from appliance.delivery import Reason
+from appliance.errors import NotAllowed
 from appliance.reach import Contact
 from appliance.states import DELIVERY_OPEN, DeliveryState
 from web.common import page
@@ -36,6 +37,9 @@ WHY = {
 def sheet(broadcast_id: int) -> ResponseReturnValue:
     """The children that were not reached, by class; opening it is recorded."""
     found = access.broadcast(actor(), broadcast_id)
+    reason = access.may_open_names(actor(), found.school_id)
+    if reason is not None:
+        raise NotAllowed(reason)
     lines = reach.call_sheet(actor(), desk().keyring, found) if found.started_at else []
     return page(
         "admin/call_sheet.html",

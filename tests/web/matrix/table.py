@@ -1,0 +1,121 @@
+"""The access matrix: who gets to what, by site, role and school; nothing is open that does not stand here.
+
+Each address of a staff site is asked by every role, once for its own school and once for another. `own` and
+`other` have one character per role, in the order of `ROLES`: `+` let in (whatever the page then says), `-`
+403, `0` 404. Whoever has not logged in is sent to the login (`>`) unless the row is `ANYONE`. All five people
+of the test are assigned to the school, so that the role alone decides.
+
+A new address fails the test until its row is here. Choose the row by who may do it, not by what the test
+says.
+"""
+
+from dataclasses import dataclass
+
+from appliance.actor import Role
+from appliance.config import Zone
+
+ROLES = (Role.WARD_OFFICER, Role.PRINCIPAL, Role.STAFF, Role.OPERATOR, Role.AUDITOR)
+
+
+@dataclass(frozen=True)
+class Row:
+    """Outcomes by role; `nobody` is whoever has not logged in."""
+
+    own: str
+    other: str
+    nobody: str = ">"
+
+
+ANYONE = Row("+++++", "+++++", nobody="+")
+OWN_ACCOUNT = Row("+++++", "+++++")
+SEES = Row("+++++", "+0000")  # counts, states and texts; ward officers of all schools
+HANDLES = Row("-++--", "-0000")  # opens or changes what belongs to registrants; writes
+DECIDES = Row("-+---", "-0000")  # the principal
+WRITES_SOMEWHERE = Row("-++--", "-++--")  # no school in the address
+ABSENT = Row("00000", "00000", nobody="0")  # public; what is asked for is not there
+
+_BOTH = {
+    "GET healthz": ANYONE,
+    "GET assets.static": ANYONE,
+    "GET staff.file": ABSENT,
+    "GET session.login": ANYONE,
+    "POST session.enter": ANYONE,
+    "POST session.logout": OWN_ACCOUNT,
+    "POST session.resume": OWN_ACCOUNT,
+    "GET home.home": OWN_ACCOUNT,
+    "GET listing.broadcasts": SEES,
+    "GET compose.school": WRITES_SOMEWHERE,
+    "GET compose.begin": HANDLES,
+    "POST compose.begin": HANDLES,
+    "GET compose.kind": HANDLES,
+    "POST compose.kind": HANDLES,
+    "GET compose.audience": HANDLES,
+    "POST compose.audience": HANDLES,
+    "GET compose.text": HANDLES,
+    "POST compose.text": HANDLES,
+    "POST compose.again": HANDLES,
+    "GET check.check": SEES,
+    "POST check.decide": HANDLES,
+    "GET check.refuse": SEES,
+    "POST check.refuse": DECIDES,
+    "GET status.status": SEES,
+    "GET status.fragment": SEES,
+    "GET status.stop": SEES,
+    "POST status.stop": DECIDES,
+    "GET status.late": SEES,
+    "POST status.late": DECIDES,
+}
+
+STAFF_SITES: dict[Zone, dict[str, Row]] = {
+    # Registered devices: nothing here touches a registrant.
+    Zone.SENDER: _BOTH,
+    # School devices and the ward office.
+    Zone.ADMIN: _BOTH
+    | {
+        "GET home.school": SEES,
+        "GET registrants.of_school": HANDLES,
+        "GET registrants.search": HANDLES,
+        "POST registrants.search": HANDLES,
+        "GET registrants.one": HANDLES,
+        "GET registrants.removed": HANDLES,
+        "GET corrections.names": HANDLES,
+        "POST corrections.names": HANDLES,
+        "GET corrections.school_class": HANDLES,
+        "POST corrections.school_class": HANDLES,
+        "GET corrections.remove": HANDLES,
+        "POST corrections.remove": HANDLES,
+        "GET classes.of_school": HANDLES,
+        "POST classes.of_school": HANDLES,
+        "GET classes.retire": HANDLES,
+        "POST classes.retire": HANDLES,
+        "GET handout.sheet": HANDLES,
+        "GET handout.qr": HANDLES,
+        "GET handout.renew": DECIDES,
+        "POST handout.renew": DECIDES,
+        "GET call_sheet.sheet": HANDLES,
+        "GET evidence.of_school": SEES,
+        "GET evidence.weak": HANDLES,
+        "GET own_account.password": OWN_ACCOUNT,
+        "POST own_account.password": OWN_ACCOUNT,
+    },
+}
+
+LINKS = ("open", "used", "expired", "unknown")
+"""Who stands before the guardian site holds one of these; a session of a staff site changes nothing."""
+
+GUARDIAN_SITE: dict[str, str] = {
+    "GET healthz": "++++",
+    "GET assets.static": "++++",
+    "GET home": "++++",
+    "GET form.purpose": "+xx0",
+    "GET form.school_class": "+xx0",
+    "POST form.school_class": "+xx0",
+    "GET form.names": "+xx0",
+    "POST form.names": "+xx0",
+    "GET form.check_again": "+xx0",
+    "POST form.check": "+xx0",
+    "GET form.done": "++00",
+    "POST form.register": "+xx0",
+    "GET routine.ask": "0000",
+    "POST routine.switch": "0000",
+}

@@ -1,0 +1,117 @@
+"""Asking every address of a site as somebody, without anything staying changed.
+
+`people(ward)` makes one person per role. `Walk.outcome(...)` sends one request inside a transaction that is
+rolled back, and says what became of it: `+` it was let in (whatever the page then says), `-` 403, `0` 404,
+`>` sent to the login.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask
+from werkzeug.routing import Rule
+
+from appliance import account, clock
+from appliance.actor import Role
+from appliance.audience import Audience
+from appliance.broadcast import draft
+from appliance.config import Zone
+from appliance.models import Account, Registration, School
+from appliance.models.base import database
+from appliance.states import RegistrationState
+from tests.web.common.visitor import Visitor, visit
+from tests.web.staff.ward import PASSWORD, Ward
+from web.common import cookies
+from web.common.site import Site
+
+LOGINS = {
+    Role.PRINCIPAL: "kocho",
+    Role.STAFF: "sensei",
+    Role.WARD_OFFICER: "officer",
+    Role.OPERATOR: "operator",
+    Role.AUDITOR: "auditor",
+}
+_NETWORK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Question:
+    """One row of the matrix."""
+
+    endpoint: str
+    method: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.endpoint}"
+
+
+def questions(app: Flask) -> Iterator[tuple[Question, Rule]]:
+    """Every rule of the url map with every method that it knows."""
+    for rule in app.url_map.iter_rules():
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            yield Question(rule.endpoint, method), rule
+
+
+def people(ward: Ward) -> None:
+    """One account per role, each for `ward.school`: also roles that usually have none."""
+    for role in (Role.WARD_OFFICER, Role.OPERATOR, Role.AUDITOR):
+        account.add(
+            ward.config, login_id=LOGINS[role], role=role, display_name=LOGINS[role],
+            school_ids=[ward.school.id], password=PASSWORD, now=clock.now(),
+        )  # fmt: skip
+
+
+def objects(ward: Ward, school: School, author: str) -> dict[str, Any]:
+    """An id of every kind, of this school. A new kind of id in an address needs a line here."""
+    writer = Account.get(Account.login_id == author)
+    written = draft(
+        ward.actor(Role.PRINCIPAL, school, account_id=writer.id), school, urgent=True, category="crime",
+        once_key=f"matrix-{school.id}", now=clock.now(), subject="件名", body="本文", audience=Audience(None),
+    )  # fmt: skip
+    registered = Registration.get(
+        Registration.school == school, Registration.state == RegistrationState.CONFIRMED
+    )
+    classes = ward.classes if school == ward.school else ward.other_classes
+    return {
+        "school_id": school.id,
+        "school_class_id": classes[0].id,
+        "broadcast_id": written.id,
+        "registration_id": registered.id,
+        "filename": "karamail.css",
+        "print": "0" * 12,
+        "name": "staff.css",
+    }
+
+
+class Walk:
+    """One site, walked by one role (None: nobody has logged in)."""
+
+    def __init__(self, app: Flask, ward: Ward, role: Role | None) -> None:
+        self._app = app
+        self.client: Visitor = visit(app)
+        site: Site = app.extensions["karamail.site"]
+        if role is not None:
+            token, _actor = account.login(
+                ward.config, Zone(site.zone), LOGINS[role], PASSWORD, network=_NETWORK, now=clock.now()
+            )
+            host = site.origin.partition("://")[2]
+            self.client.set_cookie(cookies.name(site, "session"), token, domain=host)
+        page = self.client.get("/login").text
+        self._proof = page.split('name="csrf_token" value="')[1].split('"')[0]
+
+    def outcome(self, question: Question, rule: Rule, ids: dict[str, Any]) -> str:
+        with self._app.test_request_context():
+            address = self._app.url_map.bind("").build(
+                rule.endpoint, {name: ids[name] for name in rule.arguments}
+            )
+        data = {"csrf_token": self._proof} if question.method != "GET" else None
+        kept = dict(self.client._cookies or {})
+        with database.atomic() as everything:
+            response = self.client.open(address, method=question.method, data=data)
+            everything.rollback()
+        self.client._cookies = kept  # after a logout, say
+        if response.status_code == 401 or response.headers.get("Location", "").startswith("/login?"):
+            return ">"
+        assert response.status_code < 500, f"{question} {address}: {response.status_code}"
+        return {403: "-", 404: "0"}.get(response.status_code, "+")
