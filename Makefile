@@ -22,7 +22,7 @@ JOBS ?= 2
 ROOMS := $(wildcard appliance smtp web cli demo tests)
 TYPED := $(wildcard appliance smtp)
 
-.PHONY: help setup run check format test bench fuzz judges lock translations clean
+.PHONY: help setup run check format test scan bench fuzz judges lock translations clean
 
 help: ## list what can be made
 	@echo "Karamail. First time here: make run"
@@ -45,10 +45,14 @@ format: $(TOOLS) ## rewrite layout and import order as `make check` wants them
 	@$(PY) -m ruff check --fix $(ROOMS)
 
 # Tests of one file stay in one process; the browser's come last (tests/conftest.py).
-test: setup check ## everything that says whether it works: make test [ARGS="-k codes tests/flows"]
+test: setup check ## everything that says whether it works: make test [LONG=1] [ARGS="-k codes tests/flows"]
 	@.ci/packages.sh
 	@$(MAKE) judges
-	@$(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@LONG="$(LONG)" $(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+scan: setup ## the three sites under wapiti, from outside and logged in; some minutes
+	@.ci/packages.sh
+	@LONG=1 $(PY) -m pytest -v tests/scan $(ARGS)
 
 bench: setup ## the figures beside Postfix + OpenDKIM: make bench [QUICK=1] [ONLY=urgent]
 	@.ci/packages.sh

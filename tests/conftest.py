@@ -2,8 +2,8 @@
 
 Databases: `database` runs a test on SQLite and on PostgreSQL, connected and migrated; `sqlite_url` and
 `postgres_url` are one engine each, migrated, for tests that start processes of their own. Tiers: a test
-marked `postgres`, `postfix` or `chromium` is skipped, with the reason, only where the program is not there;
-the summary lists what was not tested and why.
+marked `postgres`, `postfix`, `chromium` or `wapiti` is skipped, with the reason, only where the program is
+not there, and one marked `long` unless LONG=1; the summary lists what was not tested and why.
 """
 
 import itertools
@@ -32,6 +32,8 @@ _numbers = itertools.count(1)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("long") and not os.environ.get("LONG", "").strip("0"):
+        pytest.skip("long: make test LONG=1, or make scan")
     for tier, why_not in TIERS.items():
         if item.get_closest_marker(tier) and (reason := why_not()):
             pytest.skip(f"{tier}: {reason}")

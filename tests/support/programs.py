@@ -42,6 +42,10 @@ def why_no_chromium() -> str | None:
     return None if chromium() else "Chromium is not on this machine (apt-get install chromium)"
 
 
+def why_no_wapiti() -> str | None:
+    return None if shutil.which("wapiti") else "wapiti is not on this machine (apt-get install wapiti)"
+
+
 _MAILAUTH = (
     Path(__file__).resolve().parents[1] / "judges" / "node_modules" / "mailauth" / "bin" / "mailauth.js"
 )
@@ -74,4 +78,9 @@ def mailauth() -> list[str]:
     return ["node", str(_MAILAUTH)]
 
 
-TIERS = {"postgres": why_no_postgres, "postfix": why_no_postfix, "chromium": why_no_chromium}
+TIERS = {
+    "postgres": why_no_postgres,
+    "postfix": why_no_postfix,
+    "chromium": why_no_chromium,
+    "wapiti": why_no_wapiti,
+}

@@ -5,7 +5,7 @@ to see URLs, addresses or headers beyond Host: links carry tokens. A foreign hos
 Flask sees anything; `/healthz` answers under any name, because probes ask by address.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import g, has_request_context, request
@@ -24,9 +24,11 @@ _FOREIGN = (
 class Edge:
     """Wraps a WSGI application."""
 
-    def __init__(self, application: Any, hosts: frozenset[str]) -> None:
+    def __init__(self, application: Any, hosts: frozenset[str], headers: Mapping[str, str]) -> None:
+        """`headers` stand also on the answer to a foreign host."""
         self._application = application
         self._hosts = hosts
+        self._headers = [*headers.items(), ("Cache-Control", "no-store")]
 
     def __call__(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
         if environ.get("HTTP_HOST", "").lower() not in self._hosts and environ.get("PATH_INFO") != "/healthz":
@@ -34,8 +36,7 @@ class Edge:
             headers = [
                 ("Content-Type", "text/plain; charset=utf-8"),
                 ("Content-Length", str(len(_FOREIGN))),
-                ("Cache-Control", "no-store"),
-                ("X-Content-Type-Options", "nosniff"),
+                *self._headers,
             ]
             start_response("421 Misdirected Request", headers)
             return [_FOREIGN] if environ.get("REQUEST_METHOD") != "HEAD" else []

@@ -82,7 +82,7 @@ def create(
         """Says that this process answers; asks nothing of the database."""
         return "", 204
 
-    inner: Any = edge.Edge(app.wsgi_app, site.hosts)
+    inner: Any = edge.Edge(app.wsgi_app, site.hosts, headers.of_every_answer(site))
     hops = config.site(zone).proxy_hops
     app.wsgi_app = ProxyFix(inner, x_for=hops, x_proto=hops, x_host=0) if hops else inner  # type: ignore[method-assign]
     return app

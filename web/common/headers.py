@@ -7,7 +7,7 @@ framed, no referrer (links carry tokens). Refuses exceptions per page. Cannot fa
 from flask import Flask, Response, request
 
 from web.common import edge
-from web.common.site import current_site
+from web.common.site import Site, current_site
 
 POLICY = "; ".join(
     (
@@ -31,8 +31,13 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), display-capture=()",
     "X-Robots-Tag": "noindex, nofollow",
 }
-_TWO_YEARS_S = 63_072_000
+_HSTS = "max-age=63072000; includeSubDomains"  # two years
 _YEAR_S = 31_536_000
+
+
+def of_every_answer(site: Site) -> dict[str, str]:
+    """What stands on every response of a site, whoever wrote it."""
+    return _HEADERS | ({"Strict-Transport-Security": _HSTS} if site.secure else {})
 
 
 def install(app: Flask) -> None:
@@ -40,9 +45,7 @@ def install(app: Flask) -> None:
 
     @app.after_request
     def finish(response: Response) -> Response:
-        response.headers.update(_HEADERS)
-        if current_site().secure:
-            response.headers["Strict-Transport-Security"] = f"max-age={_TWO_YEARS_S}"
+        response.headers.update(of_every_answer(current_site()))
         if request.endpoint == "assets.static" and "v" in request.args and response.status_code == 200:
             response.headers["Cache-Control"] = f"public, max-age={_YEAR_S}, immutable"
         else:

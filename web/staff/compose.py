@@ -39,7 +39,7 @@ def school() -> ResponseReturnValue:
         return redirect(url_for(".begin", school_id=mine[0].id), 303)
     if "school" in request.args:
         asked = request.args.get("school", "")
-        if asked.isascii() and asked.isdigit() and int(asked) in {each.id for each in mine}:
+        if asked in {str(each.id) for each in mine}:
             return redirect(url_for(".begin", school_id=int(asked)), 303)
     options = [(each.id, words.school_name(each)) for each in mine]
     errors = {"school": _("どの学校から送るか選んでください。")} if "asked" in request.args else {}

@@ -101,7 +101,7 @@ def late(broadcast_id: int) -> ResponseReturnValue:
                 desk().config,
                 actor(),
                 found,
-                shown_addresses=int(shown) if shown.isascii() and shown.isdigit() else 0,
+                shown_addresses=int(shown) if shown.isascii() and shown.isdigit() and len(shown) < 10 else 0,
                 now=clock.now(),
             )
         except AudienceChanged:

@@ -101,21 +101,23 @@ STAFF_SITES: dict[Zone, dict[str, Row]] = {
 }
 
 LINKS = ("open", "used", "expired", "unknown")
-"""Who stands before the guardian site holds one of these; a session of a staff site changes nothing."""
+"""Who stands before the guardian site holds one of these links; it knows no accounts."""
 
+_WITH_THE_LINK = "+xx0"
 GUARDIAN_SITE: dict[str, str] = {
+    # One character per link: `+` a page, or the way to one; `x` 410, the link is over; `0` 404.
     "GET healthz": "++++",
     "GET assets.static": "++++",
     "GET home": "++++",
-    "GET form.purpose": "+xx0",
-    "GET form.school_class": "+xx0",
-    "POST form.school_class": "+xx0",
-    "GET form.names": "+xx0",
-    "POST form.names": "+xx0",
-    "GET form.check_again": "+xx0",
-    "POST form.check": "+xx0",
-    "GET form.done": "++00",
-    "POST form.register": "+xx0",
-    "GET routine.ask": "0000",
+    "GET form.purpose": _WITH_THE_LINK,
+    "GET form.school_class": _WITH_THE_LINK,
+    "POST form.school_class": _WITH_THE_LINK,
+    "GET form.names": _WITH_THE_LINK,
+    "POST form.names": _WITH_THE_LINK,
+    "GET form.check_again": "++++",  # always back to the link's first page, unseen
+    "POST form.check": _WITH_THE_LINK,
+    "POST form.register": "++x0",  # a second press leads to the same last page
+    "GET form.done": "++x0",
+    "GET routine.ask": "0000",  # links of another kind: tests/web/guardian/test_routine.py
     "POST routine.switch": "0000",
 }

@@ -5,13 +5,18 @@ import time
 import pytest
 from flask import Flask
 
+from appliance import clock, registration, token
 from appliance.actor import Role
 from appliance.config import Zone
 from appliance.models import Broadcast, Registration, StaffSession
+from appliance.models.base import database
+from appliance.registration.request import link_token
+from tests.web.common.visitor import visit
 from tests.web.matrix import table
 from tests.web.matrix.walking import Walk, objects, people, questions
 from tests.web.staff.ward import Ward
 from web.common.gate import is_public
+from web.guardian.proof import LinkProof
 
 SITES = (Zone.SENDER, Zone.ADMIN)
 
@@ -95,3 +100,47 @@ def test_no_other_method_does_anything(
         }
     for path in paths:
         assert walk.client.open(path, method=method).status_code == 405, path
+
+
+def test_every_address_of_the_guardian_site_opens_to_its_link_alone(guardian: Flask, ward: Ward) -> None:
+    links = _links(ward)
+    assert tuple(links) == table.LINKS
+    client = visit(guardian, cookies=False)
+    wrong = []
+    for question, rule in questions(guardian):
+        found = ""
+        for link in links.values():
+            with guardian.test_request_context(f"/r/{link}"):
+                data = {"csrf_token": LinkProof().issue()}
+            with guardian.test_request_context():
+                names = {name: link if name == "token" else "karamail.css" for name in rule.arguments}
+                path = guardian.url_map.bind("").build(rule.endpoint, names)
+            with database.atomic() as everything:
+                posting = question.method == "POST"
+                response = client.open(path, method=question.method, data=data if posting else None)
+                everything.rollback()
+            assert response.status_code < 500, path
+            found += {404: "0", 410: "x"}.get(response.status_code, "+")
+        if found != table.GUARDIAN_SITE[str(question)]:
+            wrong.append(f"{question}: {found}, not {table.GUARDIAN_SITE[str(question)]}")
+    assert wrong == []
+
+
+def _links(ward: Ward) -> dict[str, str]:
+    mail, guardian = ward.keyring(Zone.MAIL), ward.keyring(Zone.GUARDIAN)
+
+    def link(registration_id: int) -> str:
+        return token.write(link_token(mail, registration_id))
+
+    waiting, used, expired = (ward.ask(f"{name}@example.jp") for name in ("waiting", "used", "expired"))
+    registration.confirm(
+        guardian, link(used), school_class_id=ward.classes[0].id, child_name="森 光", guardian_name="森 進",
+        now=clock.now(),
+    )  # fmt: skip
+    Registration.update(expires_at=clock.now()).where(Registration.id == expired).execute()
+    return {
+        "open": link(waiting),
+        "used": link(used),
+        "expired": link(expired),
+        "unknown": token.write(b"0" * 16),
+    }
