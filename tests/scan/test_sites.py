@@ -1,12 +1,13 @@
 """The three sites under a scanner that is not ours (wapiti), as a stranger and as a member of staff.
 
 Real gunicorns by plain http on loopback, so that two findings stand to reason and are named in `BY_HTTP`;
-tests/web/matrix/test_hardening.py holds both by https. Every scan is bounded in time. Afterwards the site still
-answers, has logged no fault, and no school has changed.
+tests/web/matrix/test_hardening.py holds both by https. Every scan is bounded in time. Afterwards the site
+still answers, has logged no fault, and no school has changed.
 """
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from appliance import db, token
 from appliance.config import Config, Zone
 from appliance.models import Account, School
 from appliance.registration.request import link_token
-from tests.support.settings import settings, write_settings
+from tests.support.settings import write_settings
 from tests.support.sites import RunningSite, Visit
 from tests.support.waiting import free_ports
 from tests.web.staff.ward import PASSWORD, Ward, furnish
@@ -41,12 +42,15 @@ def ward(postgres_url: str, tmp_path: Path, secrets: Path) -> Iterator[Ward]:
     """Three sites under the address at which they listen."""
     numbers = free_ports(3)
     ports = dict(zip(("guardian_port", "sender_port", "admin_port"), numbers, strict=True))
-    settings(tmp_path, postgres_url, secrets=secrets, **ports)
     path = write_settings(tmp_path, postgres_url, **ports)
     text = path.read_text(encoding="utf-8")
-    for zone, port in zip(("guardian", "sender", "admin"), numbers, strict=True):
-        text = text.replace(f"http://{zone}.midori.example", f"http://127.0.0.1:{port}")
+    for number, (zone, port) in enumerate(
+        zip(("guardian", "sender", "admin"), numbers, strict=True), start=1
+    ):
+        text = text.replace(f"http://{zone}.midori.example", f"http://127.0.0.{number}:{port}")
+        text = text.replace(f'listen = "127.0.0.1:{port}"', f'listen = "127.0.0.{number}:{port}"')
     path.write_text(text, encoding="utf-8")
+    shutil.copytree(secrets, tmp_path / "secrets")
     config: Config = configuration.load(path)
     db.connect(config)
     yield furnish(config)

@@ -268,7 +268,6 @@ def test_one_place_writes_them() -> None:
             text = path.read_text(encoding="utf-8")
             for name in (
                 "Content-Security-Policy",
-                "Referrer-Policy",
                 "Access-Control",
                 "Permissions-Policy",
             ):
