@@ -15,6 +15,7 @@ PY := $(VENV)/bin/python
 JUDGES := tests/judges
 RUNTIME := $(VENV)/.stamp-runtime
 TOOLS := $(VENV)/.stamp-tools
+SCANNER := .venv-scan/.stamp
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
 CATALOGUES := $(wildcard web/translations/*/LC_MESSAGES/*.po web/*/translations/*/LC_MESSAGES/*.po)
 # Code that is checked: the rooms that exist.
@@ -50,7 +51,7 @@ test: setup check ## everything that says whether it works: make test [LONG=1] [
 	@$(MAKE) judges
 	@LONG="$(LONG)" $(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-scan: setup ## the three sites under wapiti, from outside and logged in; some minutes
+scan: setup $(SCANNER) ## the three sites under wapiti, from outside and logged in; some minutes
 	@.ci/packages.sh
 	@LONG=1 $(PY) -m pytest -v tests/scan $(ARGS)
 
@@ -72,6 +73,12 @@ judges:
 			&& touch $(JUDGES)/node_modules/.stamp; } || echo "judges: npm failed; mailauth is not asked"; \
 	fi
 
+# The scanner has many packages that the appliance must not have: an environment of its own.
+$(SCANNER): requirements/scan.txt | $(VENV)/bin/python
+	@$(PYTHON) -m venv .venv-scan
+	@.venv-scan/bin/python -m pip --disable-pip-version-check --no-input install --quiet -r requirements/scan.txt
+	@touch $@
+
 translations: $(RUNTIME)
 	@for po in $(CATALOGUES); do \
 		mo="$${po%.po}.mo"; \
@@ -89,7 +96,7 @@ lock: ## renew requirements/*.txt after a change of requirements/*.in: make lock
 	@if grep -nE '://|find-links|index-url' requirements/*.txt; then echo "an address got into a lock"; exit 1; fi
 
 clean: ## remove what setup, tests and benches made (var/town, the demo's data, stays)
-	rm -rf $(VENV) $(JUDGES)/node_modules build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis var/bench
+	rm -rf $(VENV) .venv-scan $(JUDGES)/node_modules build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis var/bench
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 	find web -name '*.mo' -delete 2>/dev/null || true
 

@@ -19,6 +19,7 @@ from appliance import db, token
 from appliance.config import Config, Zone
 from appliance.models import Account, School
 from appliance.registration.request import link_token
+from tests.support.programs import WAPITI
 from tests.support.settings import write_settings
 from tests.support.sites import RunningSite, Visit
 from tests.support.waiting import free_ports
@@ -63,7 +64,7 @@ def scan(
     """Findings by kind."""
     report = folder / "report.json"
     command = [
-        "wapiti", "-u", site.origin + path, "--scope", "folder", "-m", MODULES, "-f", "json", "-o", report,
+        WAPITI, "-u", site.origin + path, "--scope", "folder", "-m", MODULES, "-f", "json", "-o", report,
         "--max-scan-time", str(SCAN_S), "--max-attack-time", str(ATTACK_S), "--store-session", str(folder),
         "--flush-session", "--no-bugreport", "-v", "0", "-x", f"{site.origin}/logout*", "-S", "normal",
     ]  # fmt: skip

@@ -43,9 +43,11 @@ def why_no_chromium() -> str | None:
 
 
 def why_no_wapiti() -> str | None:
-    return None if shutil.which("wapiti") else "wapiti is not on this machine (apt-get install wapiti)"
+    return None if WAPITI.exists() else "wapiti is not in .venv-scan (`make scan` installs it)"
 
 
+WAPITI = Path(__file__).resolve().parents[2] / ".venv-scan" / "bin" / "wapiti"
+"""In an environment of its own: the appliance shares no package with it."""
 _MAILAUTH = (
     Path(__file__).resolve().parents[1] / "judges" / "node_modules" / "mailauth" / "bin" / "mailauth.js"
 )
