@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 from gunicorn.app.base import BaseApplication
+from gunicorn.http import wsgi
 
 from appliance import db, log
 from appliance.config import Config, Zone
@@ -57,7 +58,6 @@ class _Site(BaseApplication):  # type: ignore[misc]
             "limit_request_line": 2048,
             "limit_request_fields": 60,
             "forwarded_allow_ips": "127.0.0.1,::1" if site.proxy_hops else "",
-            "server_software": "",
         }
         for key, value in settings.items():
             if key in self.cfg.settings:
@@ -65,6 +65,7 @@ class _Site(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         log.begin(self._zone)
+        wsgi.SERVER = "web"  # what stands in `Server`; gunicorn has no setting for it
         return importlib.import_module(f"web.{self._zone}.app").create_app(self._config)
 
 
