@@ -8,6 +8,7 @@ letter still has to find its reader. Refuses to ask who may: staff pages and ans
 
 import secrets
 from datetime import datetime
+from typing import Any
 
 from peewee import fn
 
@@ -62,7 +63,7 @@ def erase_left(school_id: int | None = None) -> int:
     if school_id is not None:
         left = left.where(Address.school_id == school_id)
     with db.transaction():
-        ids = [row[0] for row in left.tuples()]
+        ids = free(left)
         for address_id in ids:
             Address.update(
                 sealed=b"",
@@ -72,6 +73,17 @@ def erase_left(school_id: int | None = None) -> int:
                 routine_off_at=None,
             ).where(Address.id == address_id).execute()
     return len(ids)
+
+
+def free(chosen: Any) -> list[int]:
+    """Ids of the addresses that `chosen` selects and nobody else is using, held until the commit.
+
+    Whoever ties something to an address holds its row (`registration.request`); such a row is passed over.
+    What was tied to a row between our look and our lock shows in the
+    second look: the first sees other tables as they were before.
+    """
+    ids = [row[0] for row in db.held(chosen, "FOR UPDATE SKIP LOCKED").tuples()]
+    return [row[0] for row in chosen.where(Address.id.in_(ids)).tuples()] if ids else []
 
 
 def _live_at_address() -> object:

@@ -180,31 +180,37 @@ def _claim_digests(requests: Sequence[Request], now: datetime) -> set[bytes]:
 def _addresses(
     keyring: Keyring, wanted: Sequence[tuple[int, bytes, MailAddress]], now: datetime
 ) -> dict[tuple[int, bytes], tuple[int, str]]:
-    """Id and site of each (school, index), making the rows that are not there.
+    """Id and site of each (school, index), making the rows that are not there, held until the commit.
 
     Without looking first: a known address must take as long, and as many statements, as an unknown one.
     """
-    rows = []
-    for (school_id, index), sender in {(school, index): sender for school, index, sender in wanted}.items():
-        new = row_id()
-        slot = Slot(Purpose.ADDRESSES, "address", "sealed", school_id, new)
-        rows.append(
-            {
-                "id": new,
-                "school_id": school_id,
-                "address_index": index,
-                "sealed": keyring.seal(slot, sender.canonical),
-                "site": site_label(keyring, sender),
-                "created_at": now,
-            }
+    senders = {(school_id, index): sender for school_id, index, sender in wanted}
+    held: dict[tuple[int, bytes], tuple[int, str]] = {}
+    while missing := senders.keys() - held.keys():  # again only for a row that was just then erased
+        Address.insert_many(
+            [_row(keyring, school_id, index, senders[school_id, index], now) for school_id, index in missing]
+        ).on_conflict_ignore().execute()
+        rows = Address.select(Address.school_id, Address.address_index, Address.id, Address.site).where(
+            Address.address_index.in_([index for _, index in missing])
         )
-    Address.insert_many(rows).on_conflict_ignore().execute()
-    found = (
-        Address.select(Address.school_id, Address.address_index, Address.id, Address.site)
-        .where(Address.address_index.in_([index for _, index, _ in wanted]))
-        .tuples()
-    )
-    return {(school_id, bytes(index)): (row, site) for school_id, index, row, site in found}
+        for school_id, index, row, site in db.held(rows, "FOR KEY SHARE").tuples():
+            held[school_id, bytes(index)] = row, site
+    return held
+
+
+def _row(
+    keyring: Keyring, school_id: int, index: bytes, sender: MailAddress, now: datetime
+) -> dict[str, object]:
+    new = row_id()
+    slot = Slot(Purpose.ADDRESSES, "address", "sealed", school_id, new)
+    return {
+        "id": new,
+        "school_id": school_id,
+        "address_index": index,
+        "sealed": keyring.seal(slot, sender.canonical),
+        "site": site_label(keyring, sender),
+        "created_at": now,
+    }
 
 
 def address_row(keyring: Keyring, school_id: int, address: MailAddress, now: datetime) -> Address:

@@ -63,13 +63,11 @@ def _forget_some(before: datetime) -> bool:
             | (Delivery.created_at >= before),
         )
         asked = Inquiry.select(Inquiry.id).where(Inquiry.address == Address.id)
-        ids = [
-            row[0]
-            for row in Address.select(Address.id)
+        ids = withdrawal.free(
+            Address.select(Address.id)
             .where(Address.created_at < before, ~fn.EXISTS(used), ~fn.EXISTS(busy), ~fn.EXISTS(asked))
             .limit(_BATCH)
-            .tuples()
-        ]
+        )
         if not ids:
             return False
         theirs = Delivery.select(Delivery.id).where(Delivery.address.in_(ids))
