@@ -9,7 +9,9 @@ anything that was stored about guardian or child. Fails with `TokenUnknown`, `To
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from appliance import db, doubt, link, log, names
+from peewee import fn
+
+from appliance import db, doubt, link, log, names, withdrawal
 from appliance.broadcast.wording import TEST
 from appliance.delivery.letters import LetterKind
 from appliance.errors import TokenExpired, TokenUnknown
@@ -18,6 +20,9 @@ from appliance.models import Address, Broadcast, Confirmation, Delivery, School
 
 LIFE = timedelta(days=30)
 _PURPOSE = "confirmation"
+_READ = (
+    Delivery.id, Delivery.kind, Delivery.school_id, Delivery.address, Delivery.broadcast, Delivery.created_at,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +82,9 @@ def _note(delivery: Delivery, now: datetime) -> None:
 
 def _delivery(key: bytes, text: str, now: datetime) -> Delivery:
     found: Delivery | None = (
-        Delivery.select(Delivery)
+        Delivery.select(*_READ)
         .join(Address)
-        .where(Delivery.id == link.read(key, _PURPOSE, text), Address.sealed != b"")
+        .where(Delivery.id == link.read(key, _PURPOSE, text), fn.EXISTS(withdrawal.live_at_address()))
         .get_or_none()
     )
     if found is None or not _asks(found):
@@ -92,5 +97,5 @@ def _delivery(key: bytes, text: str, now: datetime) -> Delivery:
 def _asks(delivery: Delivery) -> bool:
     if delivery.kind == LetterKind.PROVE:
         return True
-    broadcast: Broadcast | None = delivery.broadcast
-    return broadcast is not None and broadcast.category == TEST
+    category = Broadcast.select(Broadcast.category).where(Broadcast.id == delivery.broadcast_id).scalar()
+    return bool(category == TEST)

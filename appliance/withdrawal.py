@@ -39,7 +39,7 @@ def end(registration: Registration, now: datetime) -> None:
 
 def mark_left(address_id: int, now: datetime) -> None:
     """Notes that nothing binds this address any more, if that is so."""
-    Address.update(left_at=now).where(Address.id == address_id, ~fn.EXISTS(_live_at_address())).execute()
+    Address.update(left_at=now).where(Address.id == address_id, ~fn.EXISTS(live_at_address())).execute()
 
 
 def forget_child(child_id: int) -> None:
@@ -58,7 +58,7 @@ def erase_left(school_id: int | None = None) -> int:
         Delivery.address == Address.id, Delivery.state.in_(DELIVERY_OPEN)
     )
     left = Address.select(Address.id).where(
-        Address.left_at.is_null(False), ~fn.EXISTS(_live_at_address()), ~fn.EXISTS(under_way)
+        Address.left_at.is_null(False), ~fn.EXISTS(live_at_address()), ~fn.EXISTS(under_way)
     )
     if school_id is not None:
         left = left.where(Address.school_id == school_id)
@@ -86,7 +86,8 @@ def free(chosen: Any) -> list[int]:
     return [row[0] for row in chosen.where(Address.id.in_(ids)).tuples()] if ids else []
 
 
-def _live_at_address() -> object:
+def live_at_address() -> Any:
+    """The registrations, confirmed or asked for, of the `Address` of the query around it."""
     return Registration.select(Registration.id).where(
         Registration.address == Address.id, Registration.state.in_(_LIVE)
     )

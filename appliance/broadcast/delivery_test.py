@@ -99,7 +99,11 @@ def _start(config: Config, school: School, key: str, now: datetime) -> bool:
 
 
 def _actor(school: School) -> Actor | None:
-    account: Account | None = Account.get_or_none(Account.id == school.tests_by, Account.state == "active")
+    account: Account | None = (
+        Account.select(Account.id, Account.role)  # a mail worker may read no more of it
+        .where(Account.id == school.tests_by, Account.state == "active")
+        .get_or_none()
+    )
     if account is None:
         return None
     rows = AccountSchool.select(AccountSchool.school).where(AccountSchool.account == account.id).tuples()

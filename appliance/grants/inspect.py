@@ -106,7 +106,7 @@ def _policies(config: Config) -> Iterator[str]:
         ).fetchall()
     }
     found = {
-        (table, name): tuple(rest)
+        (table, name): tuple(" ".join(each.split()) if each else each for each in rest)
         for table, name, *rest in db.statement(
             "SELECT tablename, policyname, permissive, array_to_string(roles, ','), lower(cmd), qual,"
             " with_check FROM pg_policies WHERE schemaname = 'public'"

@@ -33,6 +33,11 @@ _RECORD = (
     "act", "object_kind", "object_id", "school_id", "result", "detail",
 )  # fmt: skip
 
+# Where a broadcast stands, not what it says.
+_COURSE = (
+    "state", "submitted_at", "decided_by_id", "decided_at", "started_at", "finished_at", "useful_until",
+)  # fmt: skip
+
 _G, _S, _A, _M = Zone.GUARDIAN, Zone.SENDER, Zone.ADMIN, Zone.MAIL
 
 BARE = "schema_migration"
@@ -44,7 +49,7 @@ GRANTS: dict[str, dict[Zone, Rights]] = {
     "school_key": {_G: _READ, _A: _READ, _M: _READ},
     "wrapped_key": {_A: _READ, _M: _READ},
     # The ward. Schools are made by operators' commands.
-    "school": {_G: _READ, _S: _READ, _A: _READ, _M: _READ},
+    "school": {_G: _READ, _S: _READ, _A: Rights("all", update=("tests_by",)), _M: _READ},
     # To lock a row takes the right to update a column of it; the policy below lets no update through.
     "school_class": {
         _G: Rights(select="all", update=("id",)),
@@ -54,14 +59,18 @@ GRANTS: dict[str, dict[Zone, Rights]] = {
     },
     "security_code": {_A: Rights("all", "all", ("state", "retired_at")), _M: _READ},
     # Accounts. The send-only site lets people in and changes nothing of theirs.
-    "account": {_S: _READ, _A: Rights("all", update=("password_phc", "password_changed_at"))},
-    "account_school": {_S: _READ, _A: _READ},
+    "account": {
+        _S: _READ,
+        _M: Rights(("id", "role", "state")),  # whether who switched the monthly test on may still send
+        _A: Rights("all", update=("password_phc", "password_changed_at")),
+    },
+    "account_school": {_S: _READ, _A: _READ, _M: _READ},
     "login_failure": {_S: Rights("all", "all", delete=True), _A: Rights("all", "all", delete=True)},
     "staff_session": {
         _S: Rights("all", "all", ("seen_at", "ended_at")),
         _A: Rights("all", "all", ("seen_at", "ended_at")),
     },
-    "audit": {_S: Rights(("id",), _RECORD), _A: Rights("all", _RECORD)},
+    "audit": {_S: Rights(("id",), _RECORD), _A: Rights("all", _RECORD), _M: Rights(("id",), _RECORD)},
     # What guardians gave us.
     "address": {
         _G: Rights("unsealed", update=("language", "routine_off_at")),
@@ -77,7 +86,18 @@ GRANTS: dict[str, dict[Zone, Rights]] = {
     },
     "registration": {
         _G: Rights(
-            "unsealed", update=("state", "child_id", "guardian_name_sealed", "confirmed_at", "ended_at")
+            "unsealed",
+            update=(
+                "state",
+                "child_id",
+                "guardian_name_sealed",
+                "confirmed_at",
+                "ended_at",
+                "doubted_at",
+                "doubt",
+                "proof_tries",
+                "proved_at",
+            ),
         ),
         _S: _READ_UNSEALED,
         _A: Rights("all", update="all"),
@@ -85,15 +105,16 @@ GRANTS: dict[str, dict[Zone, Rights]] = {
     },
     "inbound": {_M: _OWN},
     "inquiry": {_A: _READ, _M: Rights("unsealed", "all", delete=True)},
-    "confirmation": {_S: _READ, _A: _READ, _M: Rights("all", "all", delete=True)},
+    "confirmation": {_G: _APPEND, _S: _READ, _A: _READ, _M: Rights("all", "all", delete=True)},
     # Broadcasts and the queue. What staff write is theirs on both sites; the mail zone only ends it.
     "broadcast": {
         _S: Rights("all", "all", "all"),
         _A: Rights("all", "all", "all"),
-        _M: Rights("all", update=("state", "finished_at")),
+        _G: Rights(("id", "category")),
+        _M: Rights("all", "all", _COURSE),  # it writes test broadcasts only
     },
     "delivery": {
-        _G: Rights(("id",), "all"),
+        _G: Rights(("id", "kind", "school_id", "address_id", "broadcast_id", "created_at"), "all"),
         _S: Rights("all", "all", "all"),
         _A: Rights("all", "all", "all"),
         _M: _OWN,
@@ -160,18 +181,32 @@ _SENDERS_SESSIONS = tuple(
 POLICIES: dict[str, dict[Zone, tuple[Policy, ...]]] = {
     # A zone opens no session on another's site, and signs no record as another.
     "staff_session": {_S: _SENDERS_SESSIONS, _A: _only("insert", "(zone = 'admin'::text)")},
-    "audit": {_S: _only("insert", "(zone = 'sender'::text)"), _A: _only("insert", "(zone = 'admin'::text)")},
+    "audit": {
+        _S: _only("insert", "(zone = 'sender'::text)"),
+        _A: _only("insert", "(zone = 'admin'::text)"),
+        _M: _only("insert", "(zone = 'mail'::text)"),
+    },
     # A private key is useless to a zone it is not wrapped for; it need not see it either.
     "wrapped_key": {
         _A: (Policy("select", "(zone = 'admin'::text)"),),
         _M: (Policy("select", "(zone = 'mail'::text)"),),
     },
-    # Only staff sites queue a broadcast; the send-only site queues nothing else.
+    # Staff sites queue broadcasts, the send-only site nothing else; the mail zone only test broadcasts.
+    "broadcast": {
+        _G: (Policy("select"),),
+        _S: _ALL_ROWS,
+        _A: _ALL_ROWS,
+        _M: _only("insert", "(category = 'test'::text)"),
+    },
     "delivery": {
         _G: _only("insert", "(kind = ANY (ARRAY['welcome'::text, 'newcomer'::text]))"),
         _S: _only("insert", "(kind = 'broadcast'::text)"),
         _A: _ALL_ROWS,
-        _M: _only("insert", "(kind <> 'broadcast'::text)"),
+        _M: _only(
+            "insert",
+            "((kind <> 'broadcast'::text) OR (EXISTS ( SELECT 1 FROM broadcast b"
+            " WHERE ((b.id = delivery.broadcast_id) AND (b.category = 'test'::text)))))",
+        ),
     },
     "school_class": {
         _G: _only("update", "false"),
@@ -185,12 +220,12 @@ POLICIES: dict[str, dict[Zone, tuple[Policy, ...]]] = {
         _A: _ALL_ROWS,
         _M: _only("update", "false"),
     },
-    # What is registered is out of the guardian form's reach.
+    # What is registered is out of the guardian form's reach, unless the address has to prove itself.
     "registration": {
         _G: _only(
             "update",
             "(state = ANY (ARRAY['confirmed'::text, 'expired'::text]))",
-            using="(state = 'requested'::text)",
+            using="((state = 'requested'::text) OR (doubted_at IS NOT NULL))",
         ),
         _S: _ALL_ROWS,
         _A: _ALL_ROWS,

@@ -12,14 +12,12 @@ from datetime import datetime
 
 from peewee import fn
 
-from appliance import db, link, log
+from appliance import db, link, log, withdrawal
 from appliance.errors import TokenUnknown
-from appliance.models import Address, Registration, School
-from appliance.states import RegistrationState
+from appliance.models import Address, School
 
 SECRET = link.SECRET
 _PURPOSE = "routine"
-_LIVE = (RegistrationState.REQUESTED, RegistrationState.CONFIRMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +61,8 @@ def resume(address_id: int) -> None:
 
 def _address(key: bytes, text: str) -> Address:
     address_id = link.read(key, _PURPOSE, text)
-    registered = Registration.select(Registration.id).where(
-        Registration.address == Address.id, Registration.state.in_(_LIVE)
-    )
     found: Address | None = Address.get_or_none(
-        Address.id == address_id, Address.school_id != 0, fn.EXISTS(registered)
+        Address.id == address_id, Address.school_id != 0, fn.EXISTS(withdrawal.live_at_address())
     )
     if found is None:
         raise TokenUnknown("the address is no longer registered")

@@ -182,6 +182,9 @@ DEEDS = {
     "writes a record as the send-only site": Deed(
         f"INSERT INTO audit {ROW} VALUES (0, 1, 'principal', 'sender', '', 'x', 'x', 'ok', '')", {S}
     ),
+    "writes a record as the mail zone": Deed(
+        f"INSERT INTO audit {ROW} VALUES (0, 1, 'principal', 'mail', '', 'x', 'x', 'ok', '')", {M}
+    ),
     "changes a record": Deed("UPDATE audit SET result = 'refused'", set()),
     "deletes records": Deed("DELETE FROM audit", set()),
     "empties the record": Deed("TRUNCATE audit", set()),
@@ -218,6 +221,12 @@ DEEDS = {
         " once_key, created_at) SELECT s.id, a.id, true, 'crime', 'x', 'x', '{}', 'approved', 'x', 0"
         " FROM school s, account a LIMIT 1",
         {S, A},
+    ),
+    "writes a test broadcast": Deed(
+        "INSERT INTO broadcast (school_id, author_id, urgent, category, subject, body, audience, state,"
+        " once_key, created_at) VALUES ((SELECT MIN(id) FROM school), 1, false, 'test', 'x', 'x', '{}',"
+        " 'approved', 'x', 0)",
+        {S, A, M},
     ),
     "changes the text of a broadcast": Deed("UPDATE broadcast SET body = 'x'", {S, A}),
     "reads prepared signatures": Deed("SELECT signed FROM prepared", {M}),
@@ -305,13 +314,15 @@ def test_a_taken_guardian_form_cannot_mail_the_school(ward: Ward, intruder: Ente
     assert him.may(statement, "welcome", *there)
     assert not him.may(statement, "broadcast", ward.school.id, 1, Address.get().id)
     assert not him.may("UPDATE delivery SET address_id = 1")
-    assert not him.may("SELECT address_id FROM delivery")
+    assert not him.may("SELECT state FROM delivery")
+    assert not him.may("SELECT body FROM broadcast")
 
 
 def test_a_taken_mail_worker_cannot_write_what_schools_say(ward: Ward, intruder: Enter) -> None:
     him = intruder(M)
     assert not him.may("UPDATE broadcast SET body = 'x'")
     assert not him.may("SELECT login_id FROM account")
+    assert not him.may("SELECT password_phc FROM account")
     assert not him.may("SELECT token_hash FROM staff_session")
     assert him.may("SELECT subject, body FROM broadcast")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from flask import Flask, Response, make_response, render_template
 from flask_wtf.csrf import CSRFError
 from jinja2 import TemplateError
-from peewee import InterfaceError, OperationalError
+from peewee import DataError, InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from appliance import log
@@ -137,5 +137,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(NotYours, lambda _: answer(404))
     app.register_error_handler(NotAllowed, lambda _: answer(403))
     app.register_error_handler(WrongState, lambda _: answer(409))
+    # U+0000, or a number that no column holds: nobody's page sends that, and the login is open to everyone.
+    app.register_error_handler(DataError, lambda _: answer(400))
     for away in (DatabaseUnavailable, OperationalError, InterfaceError):  # the last two from a bare query
         app.register_error_handler(away, _database_away)

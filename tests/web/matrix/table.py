@@ -84,6 +84,9 @@ STAFF_SITES: dict[Zone, dict[str, Row]] = {
         "POST corrections.school_class": HANDLES,
         "GET corrections.remove": HANDLES,
         "POST corrections.remove": HANDLES,
+        "POST corrections.vouch": HANDLES,
+        "POST delivery_tests.begin": HANDLES,
+        "POST delivery_tests.monthly": DECIDES,
         "GET classes.of_school": HANDLES,
         "POST classes.of_school": HANDLES,
         "GET classes.retire": HANDLES,
@@ -118,6 +121,8 @@ GUARDIAN_SITE: dict[str, str] = {
     "POST form.check": _WITH_THE_LINK,
     "POST form.register": "++x0",  # a second press leads to the same last page
     "GET form.done": "++x0",
+    "GET confirmation.ask": "0000",  # links of another kind: tests/web/guardian/test_confirmation.py
+    "POST confirmation.confirm": "0000",
     "GET routine.ask": "0000",  # links of another kind: tests/web/guardian/test_routine.py
     "POST routine.switch": "0000",
 }
