@@ -77,8 +77,10 @@ def keep_policy(keyring: Keyring, kept: Kept, refresh_at: datetime) -> None:
 def kept_policy(keyring: Keyring, domain: str, now: datetime) -> Kept | None:
     """The policy of a domain that has not expired. Notes, once a day, that it is in use."""
     with db.guarded():
-        row = MtaStsPolicy.get_or_none(
-            MtaStsPolicy.domain_index == domain_index(keyring, domain), MtaStsPolicy.expires_at > now
+        row = (
+            MtaStsPolicy.select(MtaStsPolicy)
+            .where(MtaStsPolicy.domain_index == domain_index(keyring, domain), MtaStsPolicy.expires_at > now)
+            .get_or_none()
         )
         if row is None:
             return None
