@@ -8,7 +8,7 @@ may not do what is asked gets `NotAllowed` with the reason.
 from appliance.actor import Actor, Role
 from appliance.config import Zone
 from appliance.errors import NotAllowed, NotYours
-from appliance.models import Address, Broadcast, Child, Registration, School, SchoolClass
+from appliance.models import Account, Address, Broadcast, Child, Device, Registration, School, SchoolClass
 
 _OF_A_SCHOOL = frozenset({Role.PRINCIPAL, Role.STAFF})
 
@@ -100,4 +100,20 @@ def registration(actor: Actor, registration_id: int) -> Registration:
     )
     if found is None:
         raise NotYours("registration")
+    return found
+
+
+def device(actor: Actor, device_id: int) -> Device:
+    """One's own, or any for the ward officer. Raises `NotYours`."""
+    found: Device | None = Device.get_or_none(Device.id == device_id)
+    if found is None or (found.holder_id != actor.account_id and actor.role is not Role.WARD_OFFICER):
+        raise NotYours("device")
+    return found
+
+
+def account(actor: Actor, account_id: int) -> Account:
+    """Of a member of staff, for the ward officer on the administration site. Raises `NotYours`."""
+    found: Account | None = Account.get_or_none(Account.id == account_id)
+    if found is None or actor.role is not Role.WARD_OFFICER or actor.zone is not Zone.ADMIN:
+        raise NotYours("account")
     return found

@@ -4,6 +4,7 @@ Owns `Actor` and the roles. Refuses to decide anything: `access` does. Cannot fa
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from appliance.config import Zone
@@ -19,7 +20,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`zone` is the site acted from: on the send-only site nobody opens personal data (R10)."""
+    """`zone` is the site acted from: on the send-only site nobody opens personal data (R10).
+
+    `confirmed_at` is when this person last proved who is there, in this session.
+    """
 
     account_id: int
     role: Role
@@ -28,3 +32,5 @@ class Actor:
     network: str = ""
     session_id: int | None = None
     display_name: str = field(default="", repr=False)
+    device_id: int | None = None
+    confirmed_at: datetime | None = field(default=None, compare=False, repr=False)

@@ -1,7 +1,7 @@
 """Every state and every transition, in one table.
 
-Owns what may follow what for a registration, a broadcast and a delivery. Refuses reasons and permissions.
-Fails with `WrongState`. The diagrams in `docs/flow.md` are generated from here.
+Owns what may follow what for a registration, a broadcast, a delivery and a device. Refuses reasons and
+permissions. Fails with `WrongState`. The diagrams in `docs/flow.md` are generated from here.
 """
 
 from collections.abc import Mapping
@@ -40,7 +40,15 @@ class DeliveryState(StrEnum):
     EXPIRED = "expired"
 
 
-_R, _B, _D = RegistrationState, BroadcastState, DeliveryState
+class DeviceState(StrEnum):
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    ACTIVE = "active"
+    REFUSED = "refused"
+    REVOKED = "revoked"
+
+
+_R, _B, _D, _V = RegistrationState, BroadcastState, DeliveryState, DeviceState
 
 # One table per noun: members of different StrEnums with the same word are equal and would share a key.
 TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
@@ -70,6 +78,13 @@ TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
         _D.BOUNCED: frozenset(),
         _D.SUPPRESSED: frozenset(),
         _D.EXPIRED: frozenset({_D.QUEUED}),
+    },
+    _V: {
+        _V.REQUESTED: frozenset({_V.APPROVED, _V.REFUSED, _V.REVOKED}),
+        _V.APPROVED: frozenset({_V.ACTIVE, _V.REVOKED}),
+        _V.ACTIVE: frozenset({_V.REVOKED}),
+        _V.REFUSED: frozenset(),
+        _V.REVOKED: frozenset(),
     },
 }
 

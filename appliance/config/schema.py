@@ -235,6 +235,23 @@ class Site(Section):
     workers: int = Field(2, ge=1, le=64, description="Processes.")
     threads: int = Field(4, ge=1, le=64, description="Threads in each.")
     proxy_hops: int = Field(0, ge=0, le=3, description="Reverse proxies in front that set X-Forwarded-For.")
+    rp_id: HostName | None = Field(
+        None,
+        description="Domain that this site's passkeys are bound to: the origin's host, or a parent of it "
+        "that is no public suffix. The host when absent. Changing it makes all passkeys of the site useless.",
+    )
+
+    @property
+    def relying_party(self) -> str:
+        """The rp id of the site's passkeys (WebAuthn 4)."""
+        return self.rp_id or urlsplit(self.origin).hostname or ""
+
+    @model_validator(mode="after")
+    def _own_passkeys(self) -> Self:
+        host = urlsplit(self.origin).hostname or ""
+        if self.rp_id is not None and host != self.rp_id and not host.endswith(f".{self.rp_id}"):
+            raise ValueError(f"rp_id: expected {host} or a parent domain of it")
+        return self
 
 
 class Registration(Section):
@@ -275,6 +292,46 @@ class Account(Section):
     session_hours: int = Field(10, ge=1, le=24, description="Longest session.")
     password_min_length: int = Field(12, ge=8, le=64, description="Characters of a password.")
     failures_per_quarter_hour: int = Field(10, ge=3, description="Wrong passwords per account and network.")
+
+
+class Factors(Section):
+    """The second factor of accounts."""
+
+    required_for: list[Literal["ward_officer", "principal", "staff", "operator", "auditor"]] = Field(
+        ["ward_officer", "operator"],
+        description="Roles that log in with a second factor; the others may. A registered device always "
+        "demands its own passkey.",
+    )
+    confirm_minutes: int = Field(
+        15,
+        ge=1,
+        le=120,
+        description="Before a mail to a whole school, the call sheet or a removal, who proved so long ago "
+        "who is there proves it again.",
+    )
+
+
+class Devices(Section):
+    """Which devices lead to which site (R09, R10, R18)."""
+
+    required: bool = Field(
+        True,
+        description="The administration site admits school devices in a school's or the ward's network only, "
+        "the send-only site registered devices only. false admits everybody who can log in: for a demo.",
+    )
+    ward_networks: list[NetworkText] = Field([], description="Networks of the ward's offices.")
+    school_networks: dict[int, list[NetworkText]] = Field(
+        {}, description='Networks of schools, by the school\'s number: `1 = ["198.51.100.0/24"]`.'
+    )
+    code_minutes: int = Field(15, ge=1, le=1440, description="Life of the code with which a device enrols.")
+    minimum_os: dict[Literal["ios", "android", "windows", "macos", "chromeos"], int] = Field(
+        {}, description="Oldest version of an operating system that is not told to update: `ios = 17`."
+    )
+    synced_passkeys: bool = Field(
+        True,
+        description="Registered devices may hold their key in a passkey that its maker syncs between one "
+        "person's devices, as every iPhone does. false admits only keys that never leave the device.",
+    )
 
 
 class Dns(Section):
@@ -327,6 +384,15 @@ class Config(Section):
     )
     account: Account = Account.model_construct(
         session_idle_minutes=30, session_hours=10, password_min_length=12, failures_per_quarter_hour=10
+    )
+    factors: Factors = Factors.model_construct(required_for=["ward_officer", "operator"], confirm_minutes=15)
+    devices: Devices = Devices.model_construct(
+        required=True,
+        ward_networks=[],
+        school_networks={},
+        code_minutes=15,
+        minimum_os={},
+        synced_passkeys=True,
     )
     dns: Dns = Dns.model_construct(
         hosts={}, reports_to=None, ca="letsencrypt.org", dmarc="quarantine", mta_sts="testing"

@@ -5,8 +5,9 @@ the two together. Refuses rules: those live in the module named like the noun. F
 """
 
 from appliance.models.base import Table, database
+from appliance.models.factors import Challenge, Factor, RecoveryCode
 from appliance.models.guard import Alarm, BudgetUse, CodePause
-from appliance.models.people import Account, AccountSchool, Audit, LoginFailure, StaffSession
+from appliance.models.people import Account, AccountSchool, Audit, Device, LoginFailure, StaffSession
 from appliance.models.queue import (
     Attempt,
     Broadcast,
@@ -24,7 +25,7 @@ from appliance.models.transport import MtaStsPolicy, TlsReport, TlsTally
 
 ALL = (
     ZoneKey, School, SchoolClass, SchoolKey, WrappedKey, SecurityCode,
-    Account, AccountSchool, LoginFailure, StaffSession, Audit,
+    Account, AccountSchool, LoginFailure, Device, StaffSession, Factor, RecoveryCode, Challenge, Audit,
     Address, Child, Registration, Inbound, Broadcast, Delivery, Attempt,
     NotedBounce, Prepared, Worker, Pace,
     MtaStsPolicy, TlsTally, TlsReport,
@@ -42,10 +43,13 @@ __all__ = [
     "Audit",
     "Broadcast",
     "BudgetUse",
+    "Challenge",
     "Child",
     "CodePause",
     "Confirmation",
     "Delivery",
+    "Device",
+    "Factor",
     "Inbound",
     "Inquiry",
     "LoginFailure",
@@ -53,6 +57,7 @@ __all__ = [
     "NotedBounce",
     "Pace",
     "Prepared",
+    "RecoveryCode",
     "Registration",
     "School",
     "SchoolClass",

@@ -1,0 +1,156 @@
+"""The second step of a login, and proving anew who is there before a weighty act (step-up).
+
+Owns what counts as proof for whom, the throttling of codes, and the opening of a half-open session, which
+gets a new token. Codes are throttled per account, wherever they come from: who tries them has the password
+already. Passkeys are never throttled, so nobody can lock their owner out. Refuses to know pages. Fails with
+`FactorRefused`.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from appliance import audit, db, token
+from appliance.account import factor, one_time, passkey, recovery, session
+from appliance.account import password as passwords
+from appliance.account.person import Halfway, Person
+from appliance.actor import Actor
+from appliance.config import Config
+from appliance.errors import FactorRefused
+from appliance.keys import Keyring
+from appliance.models import Account, LoginFailure, StaffSession
+
+_WINDOW = timedelta(minutes=15)
+Way = Literal["passkey", "code", "recovery", "password"]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What somebody shows: a passkey's answer (JSON), a one-time code, a recovery code, or the password."""
+
+    way: Way
+    text: str
+
+
+def ways(config: Config, who: Person) -> tuple[Way, ...]:
+    """What this person may show, the easiest first; empty for somebody who first has to add a factor.
+
+    On a registered device that is the device's own passkey and nothing else. The password counts only where
+    there is no factor and no role that needs one.
+    """
+    if _own_device(who):
+        return ("passkey",)
+    kinds = {row.kind for row in factor.of(who.account_id, who.zone)}
+    found: list[Way] = []
+    if "passkey" in kinds:
+        found.append("passkey")
+    if "totp" in kinds:
+        found.append("code")
+    if found:
+        return (*found, "recovery")
+    account = Account.get_by_id(who.account_id)
+    return () if factor.required(config, session.role_of(account)) else ("password",)
+
+
+def enter(config: Config, keyring: Keyring, who: Halfway, proof: Proof, now: datetime) -> tuple[str, Actor]:
+    """Opens the half-open session. Returns its new token. Raises `FactorRefused`."""
+    if proof.way == "password":
+        raise FactorRefused("password")  # it was the first step
+    _proved(config, keyring, who, proof, now)
+    return open_(config, who, proof.way, now)
+
+
+def open_(config: Config, who: Halfway, way: str, now: datetime) -> tuple[str, Actor]:
+    """Opens a half-open session whose person has proved or just added a factor. Raises `FactorRefused`."""
+    secret = token.fresh()
+    with db.transaction():
+        opened = (
+            StaffSession.update(
+                token_hash=token.hashed(secret),
+                opened_at=now,
+                confirmed_at=now,
+                seen_at=now,
+                ends_at=now + timedelta(hours=config.account.session_hours),
+            )
+            .where(
+                StaffSession.id == who.session_id,
+                StaffSession.opened_at.is_null(),
+                StaffSession.ended_at.is_null(),
+                StaffSession.ends_at > now,
+            )
+            .execute()
+        )
+        if opened != 1:
+            raise FactorRefused("gone")
+        actor = session.actor_of(StaffSession.get_by_id(who.session_id), who.network)
+        audit.record(actor, audit.Act.LOGIN, "session", who.session_id, way=way)
+    return secret.hex(), actor
+
+
+def fresh(config: Config, actor: Actor, now: datetime) -> bool:
+    """Has this person proved who is there within `factors.confirm_minutes`?"""
+    last = actor.confirmed_at
+    return last is not None and now - last < timedelta(minutes=config.factors.confirm_minutes)
+
+
+def confirm(config: Config, keyring: Keyring, actor: Actor, proof: Proof, now: datetime) -> None:
+    """The person is there, just now. Raises `FactorRefused`."""
+    _proved(config, keyring, actor, proof, now)
+    with db.transaction():
+        StaffSession.update(confirmed_at=now).where(StaffSession.id == actor.session_id).execute()
+        audit.record(actor, audit.Act.CONFIRMED, "session", actor.session_id, way=proof.way)
+
+
+def _proved(config: Config, keyring: Keyring, who: Person, proof: Proof, now: datetime) -> None:
+    if proof.way not in ways(config, who):
+        raise FactorRefused("not_this_way")
+    if proof.way == "passkey":
+        with db.guarded():
+            passkey.check(config, who, proof.text, now)
+        return
+    _not_too_often(config, who, now)
+    try:
+        if proof.way == "code":
+            one_time.check(keyring, who, proof.text, now)
+        elif proof.way == "recovery":
+            recovery.check(who, proof.text, now)
+        elif not passwords.matches(proof.text, Account.get_by_id(who.account_id).password_phc):
+            raise FactorRefused("password")
+    except FactorRefused:
+        with db.transaction():
+            LoginFailure.create(login_hash=_counted_as(who), network=who.network, at=now)
+        raise
+    if proof.way == "recovery":
+        _record_used(who)
+
+
+def _record_used(who: Person) -> None:
+    row = StaffSession.get_by_id(who.session_id)
+    with db.transaction():
+        audit.record(
+            session.actor_of(row, who.network), audit.Act.RECOVERY_CODE_USED, "account", who.account_id,
+            left=recovery.left(who.account_id, who.zone),
+        )  # fmt: skip
+
+
+def _not_too_often(config: Config, who: Person, now: datetime) -> None:
+    most = config.account.failures_per_quarter_hour
+    times = [
+        at
+        for (at,) in LoginFailure.select(LoginFailure.at)
+        .where(LoginFailure.login_hash == _counted_as(who), LoginFailure.at > now - _WINDOW)
+        .order_by(LoginFailure.at)
+        .tuples()
+    ]
+    if len(times) >= most:
+        wait = times[-most] + _WINDOW - now
+        raise FactorRefused("throttled", wait_s=max(1, int(wait.total_seconds())))
+
+
+def _counted_as(who: Person) -> bytes:
+    return hashlib.sha256(f"second step\x1f{who.account_id}".encode()).digest()
+
+
+def _own_device(who: Person) -> bool:
+    return who.device_id is not None and not session.at_school(who.device_id)
