@@ -14,6 +14,7 @@ import pyotp
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from appliance import db
 from appliance.account.person import Person
 from appliance.errors import FactorRefused, KeyRefused
 from appliance.keys import Keyring
@@ -64,11 +65,12 @@ def check(keyring: Keyring, who: Person, code: str, now: datetime) -> Factor:
         step = _step(_secret(keyring, who, factor), code, now)
         if step is None:
             continue
-        newer = (
-            Factor.update(last_step=step, used_at=now)
-            .where(Factor.id == factor.id, Factor.last_step < step)
-            .execute()
-        )
+        with db.transaction():
+            newer = (
+                Factor.update(last_step=step, used_at=now)
+                .where(Factor.id == factor.id, Factor.last_step < step)
+                .execute()
+            )
         if newer == 1:
             found: Factor = factor
             return found

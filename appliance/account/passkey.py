@@ -136,7 +136,8 @@ def check(config: Config, who: Person, answer: str, now: datetime) -> Factor:
         )
     except _UNREADABLE:
         raise FactorRefused("passkey") from None
-    Factor.update(sign_count=signed.new_sign_count, used_at=now).where(Factor.id == factor.id).execute()
+    with db.transaction():
+        Factor.update(sign_count=signed.new_sign_count, used_at=now).where(Factor.id == factor.id).execute()
     return factor
 
 
@@ -171,16 +172,17 @@ def _challenge(who: Person, purpose: str, now: datetime) -> bytes:
 def _answered(who: Person, purpose: str, client_data_json: bytes, now: datetime) -> bytes:
     """Takes the challenge that was signed out of the database: the same answer is worth nothing again."""
     octets = parse_client_data_json(client_data_json).challenge
-    taken = (
-        Challenge.delete()
-        .where(
-            Challenge.session == who.session_id,
-            Challenge.purpose == purpose,
-            Challenge.octets == octets,
-            Challenge.made_at >= now - CHALLENGE_LIFE,
+    with db.transaction():
+        taken = (
+            Challenge.delete()
+            .where(
+                Challenge.session == who.session_id,
+                Challenge.purpose == purpose,
+                Challenge.octets == octets,
+                Challenge.made_at >= now - CHALLENGE_LIFE,
+            )
+            .execute()
         )
-        .execute()
-    )
     if taken != 1:
         raise FactorRefused("passkey")
     return octets

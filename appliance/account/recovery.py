@@ -49,16 +49,17 @@ def check(who: Person, typed: str, now: datetime) -> None:
     """Uses a code up. Raises `FactorRefused("code")`: unknown or used, never said which."""
     code = unicodedata.normalize("NFKC", typed).lower()
     code = "".join(letter for letter in code if letter.isalnum())
-    used = (
-        RecoveryCode.update(used_at=now)
-        .where(
-            RecoveryCode.account == who.account_id,
-            RecoveryCode.zone == who.zone,
-            RecoveryCode.code_hash == _hashed(who, code),
-            RecoveryCode.used_at.is_null(),
+    with db.transaction():
+        used = (
+            RecoveryCode.update(used_at=now)
+            .where(
+                RecoveryCode.account == who.account_id,
+                RecoveryCode.zone == who.zone,
+                RecoveryCode.code_hash == _hashed(who, code),
+                RecoveryCode.used_at.is_null(),
+            )
+            .execute()
         )
-        .execute()
-    )
     if used != 1:
         raise FactorRefused("code")
 

@@ -7,6 +7,7 @@ already. Passkeys are never throttled, so nobody can lock their owner out. Refus
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -19,7 +20,7 @@ from appliance.actor import Actor
 from appliance.config import Config
 from appliance.errors import FactorRefused
 from appliance.keys import Keyring
-from appliance.models import Account, LoginFailure, StaffSession
+from appliance.models import Account, Factor, LoginFailure, StaffSession
 
 _WINDOW = timedelta(minutes=15)
 Way = Literal["passkey", "code", "recovery", "password"]
@@ -86,6 +87,47 @@ def open_(config: Config, who: Halfway, way: str, now: datetime) -> tuple[str, A
         actor = session.actor_of(StaffSession.get_by_id(who.session_id), who.network)
         audit.record(actor, audit.Act.LOGIN, "session", who.session_id, way=way)
     return secret.hex(), actor
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A new factor; the recovery codes that came with the first one; the token of a session it opened."""
+
+    factor: Factor
+    codes: list[str]
+    opened: str | None
+
+
+def add(config: Config, who: Actor | Halfway, keep: Callable[[], Factor], now: datetime) -> Added:
+    """Keeps what `keep` makes of an authenticator's answer. Somebody between the steps adds a first one only.
+
+    Raises `FactorRefused`: `not_this_way`, `too_many`, and what `keep` raises.
+    """
+    with db.transaction():
+        before = len(factor.of(who.account_id, who.zone))
+        if _own_device(who) or (before and isinstance(who, Halfway)):
+            raise FactorRefused("not_this_way")
+        if before >= factor.MOST:
+            raise FactorRefused("too_many")
+        made = keep()
+        codes = [] if recovery.left(who.account_id, who.zone) else recovery.renew(who, now)
+        opened, actor = open_(config, who, "enrolled", now) if isinstance(who, Halfway) else (None, who)
+        audit.record(
+            actor, audit.Act.FACTOR_ADDED, "factor", made.id, kind=made.kind, synced=bool(made.synced)
+        )
+        if codes:
+            audit.record(actor, audit.Act.RECOVERY_CODES_MADE, "account", actor.account_id)
+    return Added(made, codes, opened)
+
+
+def renew_codes(actor: Actor, now: datetime) -> list[str]:
+    """Ten new recovery codes. Raises `FactorRefused("none")` for somebody without a factor."""
+    with db.transaction():
+        if not factor.of(actor.account_id, actor.zone):
+            raise FactorRefused("none")
+        codes = recovery.renew(actor, now)
+        audit.record(actor, audit.Act.RECOVERY_CODES_MADE, "account", actor.account_id)
+    return codes
 
 
 def fresh(config: Config, actor: Actor, now: datetime) -> bool:

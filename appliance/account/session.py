@@ -34,11 +34,13 @@ def login(
     network: str,
     now: datetime,
     device: Device | None = None,
+    enrolling: bool = False,
     agent: str = "",
 ) -> tuple[str, Actor | Halfway]:
     """Checks id and password and opens a session on `zone`, or half opens it. Returns the cookie's token.
 
-    `device` is the known device that asks, `agent` its browser as people call it. Raises `LoginRefused`:
+    `device` is the known device that asks, or the one that is just `enrolling`; `agent` its browser as people
+    call it. Raises `LoginRefused`:
     `wrong`, `suspended`, `throttled`, `not_your_device`. The time it takes does not depend on whether the
     account exists.
     """
@@ -67,7 +69,7 @@ def login(
         raise LoginRefused("suspended" if account is not None and matches else "wrong")
     if device is not None and not _theirs(device, account):
         raise LoginRefused("not_your_device")
-    half = factor.second_step(config, account, zone, device)
+    half = enrolling or factor.second_step(config, account, zone, device)
     life = _HALF_OPEN if half else timedelta(hours=config.account.session_hours)
     secret = token.fresh()
     with db.transaction():
@@ -111,7 +113,7 @@ def halfway(
     return None if session is None or session.opened_at is not None else _halfway(session, network)
 
 
-def enrolling(config: Config, zone: Zone, text: str, *, network: str, now: datetime) -> Halfway | None:
+def enrolling_now(config: Config, zone: Zone, text: str, *, network: str, now: datetime) -> Halfway | None:
     """Who has logged in with the code of a device that is not enrolled yet and has no cookie, or None."""
     session = _living(config, zone, text, None, now, any_device=True)
     if session is None or bool(session.opened_at) or not bool(session.device_id):

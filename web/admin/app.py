@@ -7,15 +7,18 @@ from flask import Flask, url_for
 from flask_babel import gettext as _
 
 from appliance import access
+from appliance.actor import Role
 from appliance.config import Config, Zone
 from web.admin import (
     call_sheet,
     classes,
     corrections,
     delivery_tests,
+    device_register,
     evidence,
     handout,
     home,
+    lost_factors,
     own_account,
     registrants,
 )
@@ -42,6 +45,8 @@ def create_app(config: Config) -> Flask:
             evidence.pages,
             delivery_tests.pages,
             own_account.pages,
+            device_register.pages,
+            lost_factors.pages,
         ],
     )
 
@@ -54,5 +59,8 @@ def _navigation() -> list[tuple[str, str, str]]:
     if len(mine) == 1 and access.may_open_names(actor(), mine[0].id) is None:
         menu.append(("registrants", _("登録者"), url_for("registrants.of_school", school_id=mine[0].id)))
         menu.append(("handout", _("登録案内"), url_for("handout.sheet", school_id=mine[0].id)))
-    menu.append(("account", _("パスワード"), url_for("own_account.password")))
+    if actor().role is Role.WARD_OFFICER:
+        menu.append(("devices", _("端末の届出簿"), url_for("device_register.all")))
+        menu.append(("factors", _("二つ目の確認"), url_for("lost_factors.people")))
+    menu.append(("account", _("自分のアカウント"), url_for("places.account")))
     return menu

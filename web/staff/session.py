@@ -3,12 +3,11 @@
 Owns the session cookie's use and the way back: whoever was sent to the login page returns to the page that
 was left, and a text that was posted after the session had ended is carried through the login, not lost.
 Refuses to know passwords (`appliance.account` does) and to say which of id and password was wrong. Fails
-towards the login page.
+towards the login page, and from there towards the second step.
 """
 
 from collections.abc import Callable
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from flask import (
     Blueprint,
@@ -24,19 +23,22 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from werkzeug.exceptions import HTTPException
 
-from appliance import account, clock
+from appliance import account, admission, clock
+from appliance.account import Halfway
+from appliance.actor import Actor
 from appliance.errors import LoginRefused
 from web.common import cookies, page, public
-from web.common.gate import is_public
+from web.staff import browser, fresh, proof
+from web.staff import second_step as second
+from web.staff.admission import device_id, known_device, refused
 from web.staff.desk import actor, desk
+from web.staff.returning import held as held_fields
+from web.staff.returning import way_back
 
 View = TypeVar("View", bound=Callable[..., object])
 pages = Blueprint("session", __name__)
 
-HELD = "held."
-"""Prefix of the login form's fields that carry what was posted without a session."""
 _TOKEN_LENGTH = 64
 _IDS = 2**63
 """Numbers from here on are no id; the database would not even take them."""
@@ -59,29 +61,45 @@ def kept() -> dict[str, str]:
     view = current_app.view_functions.get(request.endpoint or "")
     if request.method != "POST" or "actor" not in g or not getattr(view, "karamail_repeatable", False):
         return {}
-    return {name: value for name, value in request.form.items() if name != "csrf_token"}
+    return proof.without(request.form)
 
 
 def guard() -> ResponseReturnValue | None:
-    """Lets a request in that has a living session of this site; sends every other one to the login."""
+    """Lets a request in that has a living session of this site; sends every other one to the login.
+
+    A half-open session reaches the second step and nothing else.
+    """
     if any(isinstance(value, int) and value >= _IDS for value in (request.view_args or {}).values()):
         abort(404)
-    token = cookies.read() or ""
-    found = None
-    if len(token) == _TOKEN_LENGTH:
-        found = account.resolve(
-            desk().config, desk().zone, token, network=request.remote_addr or "", now=clock.now()
-        )
-    if found is not None:
+    view = current_app.view_functions[request.endpoint or ""]
+    found = _who()
+    if isinstance(found, Actor):
+        reason = admission.actor_why_not(desk().config, found)
+        if reason is not None:
+            return refused(reason)
         g.actor = found
+        return fresh.demand(found, request.endpoint or "")
+    if found is not None and getattr(view, "karamail_halfway", False):
+        g.halfway = found
         return None
     if request.method == "GET":
-        return redirect(url_for("session.login", next=request.full_path.rstrip("?")), 303)
-    view = current_app.view_functions[request.endpoint or ""]
-    held = request.form.to_dict() if getattr(view, "karamail_resumable", False) else {}
-    held.pop("csrf_token", None)
-    return page(
-        "staff/login.html", status=401, ended=True, next=_way_back(request.path), held=held, login_id=""
+        step = "session.login" if found is None else "second_step.step"
+        return redirect(url_for(step, next=request.full_path.rstrip("?")), 303)
+    held = proof.without(request.form) if getattr(view, "karamail_resumable", False) else {}
+    back = way_back(request.path)
+    if found is not None:
+        return second.shown(found, back, held, status=401)
+    return page("staff/login.html", status=401, ended=True, next=back, held=held, login_id="")
+
+
+def _who() -> Actor | Halfway | None:
+    token = cookies.read() or ""
+    if len(token) != _TOKEN_LENGTH:
+        return None
+    asked = {"network": request.remote_addr or "", "now": clock.now(), "device_id": device_id()}
+    site = desk()
+    return account.resolve(site.config, site.zone, token, **asked) or account.halfway(
+        site.config, site.zone, token, **asked
     )
 
 
@@ -89,10 +107,8 @@ def guard() -> ResponseReturnValue | None:
 @public
 def login() -> ResponseReturnValue:
     """The form."""
-    way_back = _way_back(request.args.get("next", ""))
-    return page(
-        "staff/login.html", next=way_back, ended=bool(way_back and cookies.read()), held={}, login_id=""
-    )
+    back = way_back(request.args.get("next", ""))
+    return page("staff/login.html", next=back, ended=bool(back and cookies.read()), held={}, login_id="")
 
 
 @pages.post("/login")
@@ -100,10 +116,10 @@ def login() -> ResponseReturnValue:
 def enter() -> ResponseReturnValue:
     """Checks id and password; all refusals read the same, but the one that asks to wait."""
     login_id, password = request.form.get("login_id", ""), request.form.get("password", "")
-    way_back = _way_back(request.form.get("next", ""))
-    held = _held()
+    back = way_back(request.form.get("next", ""))
+    held = held_fields()
     if "lang" in request.args:  # the same form in another language, with all that it carries
-        return page("staff/login.html", next=way_back, held=held, ended=bool(held), login_id=login_id[:200])
+        return page("staff/login.html", next=back, held=held, ended=bool(held), login_id=login_id[:200])
     try:
         token, who = account.login(
             desk().config,
@@ -112,38 +128,45 @@ def enter() -> ResponseReturnValue:
             password[:400],
             network=request.remote_addr or "",
             now=clock.now(),
+            device=known_device(),
+            agent=browser.agent(),
         )
-    except LoginRefused as refused:
-        wait = -(-refused.wait_s // 60)
-        words = _("IDまたはパスワードが違います。確かめて、もう一度入力してください。")
-        if wait:
-            words = _(
-                "間違いが続いたため、%(minutes)s分ほど待ってから、もう一度入力してください。", minutes=wait
-            )
+    except LoginRefused as no:
         return page(
             "staff/login.html",
-            errors={"login_id": words},
-            status=429 if wait else 422,
-            next=way_back,
+            errors={"login_id": refusal(no)},
+            status=429 if no.wait_s else 422,
+            next=back,
             held=held,
             ended=False,
             login_id=login_id[:200],
         )
-    _renew_proof()
-    if held and way_back:
-        g.actor = who
-        response = make_response(page("staff/resume.html", address=way_back, held=held))
+    renew_proof()
+    if isinstance(who, Halfway):
+        response = make_response(second.shown(who, back, held))
     else:
-        response = make_response(redirect(way_back or url_for("home.home"), 303))
+        response = make_response(second.landing(who, back, held))
     cookies.give(response, token)
     return response
+
+
+def refusal(no: LoginRefused) -> str:
+    """What the person at the login must do."""
+    if no.wait_s:
+        return _(
+            "間違いが続いたため、%(minutes)s分ほど待ってから、もう一度入力してください。",
+            minutes=-(-no.wait_s // 60),
+        )
+    if no.reason == "not_your_device":  # said only to who knows the password
+        return _("この端末は、ほかの人または学校の端末として登録されています。自分の端末を使ってください。")
+    return _("IDまたはパスワードが違います。確かめて、もう一度入力してください。")
 
 
 @pages.post("/logout")
 def logout() -> Response:
     """Ends the session here and on the server."""
     account.logout(actor(), clock.now())
-    _renew_proof()
+    renew_proof()
     response = make_response(redirect(url_for("session.login"), 303))
     cookies.drop(response)
     return response
@@ -152,33 +175,15 @@ def logout() -> Response:
 @pages.post("/resume")
 def resume() -> ResponseReturnValue:
     """The page that saves what was carried through the login, once more: in another language."""
-    way_back, held = _way_back(request.form.get("next", "")), _held()
-    if not way_back or not held:
+    back, held = way_back(request.form.get("next", "")), held_fields()
+    if not back or not held:
         return redirect(url_for("home.home"), 303)
-    return page("staff/resume.html", address=way_back, held=held)
+    return page("staff/resume.html", address=back, held=held)
 
 
-def _renew_proof() -> None:
+def renew_proof() -> None:
     """A fresh proof for the forms of whoever comes next; the language stays with the browser."""
     chosen = session.get("lang")
     session.clear()
     if chosen:
         session["lang"] = chosen
-
-
-def _held() -> dict[str, str]:
-    return {key.removeprefix(HELD): value for key, value in request.form.items() if key.startswith(HELD)}
-
-
-def _way_back(address: str) -> str:
-    """The address if it is one of this site's own pages, else nothing: no login leads elsewhere."""
-    parts = urlsplit(address) if address.isprintable() and "\\" not in address else None
-    if parts is None or parts.scheme or parts.netloc or not parts.path.startswith("/"):
-        return ""
-    try:
-        endpoint, _values = current_app.create_url_adapter(request).match(parts.path, method="GET")  # type: ignore[union-attr]
-    except HTTPException:
-        return ""
-    if is_public(current_app, endpoint):
-        return ""
-    return parts.path + (f"?{parts.query}" if parts.query else "")

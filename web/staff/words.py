@@ -15,9 +15,10 @@ from appliance.actor import Role
 from appliance.address import Carrier
 from appliance.broadcast import FindingKind
 from appliance.broadcast.wording import TEST
+from appliance.config import Zone
 from appliance.evidence import Grade
 from appliance.models import School
-from appliance.states import BroadcastState, DeliveryState
+from appliance.states import BroadcastState, DeliveryState, DeviceState
 from web.common.language import SOURCE, current_language, later
 
 BROADCAST_STATES = {
@@ -91,7 +92,23 @@ FINDINGS = {
     FindingKind.MAIL_ADDRESS: later("メールアドレス"),
     FindingKind.NAME: later("登録されている児童等の氏名"),
 }
+DEVICE_STATES = {
+    DeviceState.REQUESTED: later("承認待ち"),
+    DeviceState.APPROVED: later("承認済み、登録はまだ"),
+    DeviceState.ACTIVE: later("使用中"),
+    DeviceState.REFUSED: later("不承認"),
+    DeviceState.REVOKED: later("停止"),
+}
+DEVICE_KINDS = {
+    "own_phone": later("自分のスマートフォン"),
+    "own_pc": later("自宅のパソコン"),
+    "school": later("学校端末"),
+}
+SITES = {Zone.ADMIN: later("管理者サイト"), Zone.SENDER: later("送信専用サイト")}
 REFUSALS = {
+    "ward_officer_decides": later("端末の届出は、区の担当者が承認します。"),
+    "ward_officer_resets": later("なくした人の二つ目の確認は、区の担当者が取り消します。"),
+    "not_ones_own": later("自分の二つ目の確認は、別の区の担当者に取り消してもらってください。"),
     "principal_renews": later("学校IDを新しくするかどうかは、園長・校長が決めます。"),
     "principal_decides": later(
         "送るかどうかは、園長・校長が決めます。この学校では、教職員は申請までできます。"
@@ -140,6 +157,9 @@ FILTERS: dict[str, Callable[..., str]] = {
     "elapsed": elapsed,
     "category": _category,
     "role": _lookup(ROLES),
+    "device_state": _lookup(DEVICE_STATES),
+    "device_kind": _lookup(DEVICE_KINDS),
+    "site": _lookup(SITES),
     "carrier": _lookup(CARRIERS),
     "school_kind": _lookup(KINDS),
     "school_name": school_name,
