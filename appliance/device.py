@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from peewee import JOIN
+
 from appliance import audit, db, states, token
 from appliance.access import may_see_school
 from appliance.actor import Actor, Role
@@ -259,7 +261,7 @@ def of_ward() -> list[Device]:
     """All devices that are not over, those that wait for a decision first."""
     rows = (
         Device.select(Device, Account)
-        .join(Account, "LEFT OUTER", on=(Device.holder == Account.id))
+        .join(Account, JOIN.LEFT_OUTER, on=(Device.holder == Account.id))
         .where(Device.state.in_((DeviceState.REQUESTED, DeviceState.APPROVED, DeviceState.ACTIVE)))
         .order_by(Device.id.desc())
     )

@@ -7,6 +7,8 @@ with `NotYours`.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from peewee import JOIN
+
 from appliance import audit, db
 from appliance.actor import Actor
 from appliance.config import Config, Zone
@@ -33,7 +35,7 @@ def places(config: Config, actor: Actor, now: datetime) -> list[Place]:
     idle_since = now - timedelta(minutes=config.account.session_idle_minutes)
     rows = (
         StaffSession.select(StaffSession, Device)
-        .join(Device, "LEFT OUTER", on=(StaffSession.device == Device.id))
+        .join(Device, JOIN.LEFT_OUTER, on=(StaffSession.device == Device.id))
         .where(
             StaffSession.account == actor.account_id,
             StaffSession.ended_at.is_null(),

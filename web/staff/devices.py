@@ -34,9 +34,9 @@ _SENTENCES = {
     "firewall": later("ファイアウォールを有効にして、印を付けてください。"),
     "screen_lock": later("画面ロックを設定して、印を付けてください。"),
     "school": later("どの学校の端末かを選んでください。"),
-    "kind": later("端末の種類を選んでください。"),
-    "os": later("OSを選んでください。"),
 }
+_NO_KIND = later("端末の種類を選んでください。")
+_NO_SYSTEM = later("OSを選んでください。")
 
 
 @pages.get("/devices")
@@ -59,9 +59,9 @@ def ask() -> ResponseReturnValue:
         form = request.form
         kind, system = form.get("kind", ""), form.get("os", "")
         if kind not in _offered():
-            errors["kind"] = _(_SENTENCES["kind"])
+            errors["kind"] = _(_NO_KIND)
         if system not in browser.SYSTEMS:
-            errors["os"] = _(_SENTENCES["os"])
+            errors["os"] = _(_NO_SYSTEM)
         if not errors:
             try:
                 device.request(desk().config, actor(), _stated(kind, system), clock.now())
