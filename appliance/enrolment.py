@@ -54,10 +54,11 @@ def finish(config: Config, who: Halfway, answer: str, now: datetime) -> Enrolled
     if found is None:
         raise DeviceRefused("code")
     with db.transaction():
-        if needs_key(who):
-            passkey.add(config, who, found.name, answer, now)
+        # The device's row first: two who finish with one code wait here for each other, not in a deadlock.
         actor = session.actor_of(StaffSession.get_by_id(who.session_id), who.network)
         token = device.enrol(config, actor, found, now)
+        if needs_key(who):
+            passkey.add(config, who, found.name, answer, now)
         opened = None
         if needs_key(who) or not factor.second_step(
             config, Account.get_by_id(who.account_id), who.zone, found
