@@ -82,7 +82,7 @@ def _asked(who: Actor, errors: dict[str, str], target: str = "") -> ResponseRetu
         "staff/confirm.html",
         status=422 if errors else 401,
         errors=errors,
-        address=request.path if act_on_form else url_for(".confirm"),
+        address=request.path if act_on_form else url_for("fresh.confirm"),
         held=proof.without(request.form) if act_on_form else {"next": target or request.path},
         sending=request.endpoint in ("check.decide", "status.late"),
         **proof.fields(who),
