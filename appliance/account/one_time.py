@@ -1,6 +1,6 @@
 """One-time codes of an app (TOTP, RFC 6238, by pyotp): six digits, half a minute each.
 
-Owns the secret, encrypted under the site's `factors.key` and bound to its row, and the last step that was
+Owns the secret, encrypted under the site's `second-factor.key` and bound to its row, and the last step that was
 used: a code counts once, also for two who send it at the same moment. A clock may be wrong by one step.
 Refuses to count attempts (`second_step` does). Fails with `FactorRefused`.
 """
@@ -96,12 +96,12 @@ def _secret(keyring: Keyring, who: Person, factor: Factor) -> str:
         return _cipher(keyring).decrypt(nonce, content, _place(who, factor.id)).decode()
     except InvalidTag:
         raise KeyRefused(
-            "a one-time secret does not belong to its row, or factors.key was replaced"
+            "a one-time secret does not belong to its row, or second-factor.key was replaced"
         ) from None
 
 
 def _cipher(keyring: Keyring) -> AESGCM:
-    return AESGCM(keyring.secret("factors.key"))
+    return AESGCM(keyring.secret("second-factor.key"))
 
 
 def _place(who: Person, factor_id: int) -> bytes:

@@ -55,7 +55,7 @@ def ask_new(config: Config, who: Person, now: datetime) -> str:
         user_display_name=account.display_name,
         challenge=_challenge(who, "enrol", now),
         authenticator_selection=AuthenticatorSelectionCriteria(
-            # A key that a device need not show by itself stays where it is on more makes of phones.
+            # A key that is not discoverable stays where it is on more makes of phones.
             resident_key=ResidentKeyRequirement.DISCOURAGED
             if on_device
             else ResidentKeyRequirement.PREFERRED,
