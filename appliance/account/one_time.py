@@ -1,7 +1,7 @@
 """One-time codes of an app (TOTP, RFC 6238, by pyotp): six digits, half a minute each.
 
-Owns the secret, encrypted under the site's `second-factor.key` and bound to its row, and the last step that was
-used: a code counts once, also for two who send it at the same moment. A clock may be wrong by one step.
+Owns the secret, encrypted under the site's `second-factor.key` and bound to its row, and the last step that
+was used: a code counts once, also for two who send it at the same moment. A clock may be wrong by one step.
 Refuses to count attempts (`second_step` does). Fails with `FactorRefused`.
 """
 
