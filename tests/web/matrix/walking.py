@@ -17,7 +17,7 @@ from appliance.actor import Role
 from appliance.audience import Audience
 from appliance.broadcast import draft
 from appliance.config import Zone
-from appliance.models import Account, Registration, School
+from appliance.models import Account, Device, Factor, Registration, School
 from appliance.models.base import database
 from appliance.states import RegistrationState
 from tests.web.common.visitor import Visitor, visit
@@ -78,10 +78,21 @@ def objects(ward: Ward, school: School, author: str) -> dict[str, Any]:
         "school_class_id": classes[0].id,
         "broadcast_id": written.id,
         "registration_id": registered.id,
+        "device_id": Device.create(
+            kind="own_phone", state="approved", holder=writer, name="iPhone", os="ios", os_version="18",
+            firewall=True, screen_lock=True, requested_at=clock.now(),
+        ).id,
+        "factor_id": Factor.create(
+            account=Account.get(Account.login_id == "two"), zone="admin", kind="totp", name="App",
+            secret=b"x", created_at=clock.now(),
+        ).id,
+        "account_id": Account.get(Account.login_id == "two").id,
+        "session_id": 10**9,
+        "code": "abcd-efgh",
         "filename": "karamail.css",
         "print": "0" * 12,
         "name": "staff.css",
-    }
+    }  # fmt: skip
 
 
 class Walk:
