@@ -80,7 +80,7 @@ def _asked(who: Actor, errors: dict[str, str], target: str = "") -> ResponseRetu
     act_on_form = request.method == "POST" and not target
     return page(
         "staff/confirm.html",
-        status=422 if errors else 401,
+        status=422 if errors else (200 if target else 401),
         errors=errors,
         address=request.path if act_on_form else url_for("fresh.confirm"),
         held=proof.without(request.form) if act_on_form else {"next": target or request.path},
