@@ -1,7 +1,7 @@
 """The second step of a login, and proving anew who is there before a weighty act (step-up).
 
-Owns what counts as proof for whom, the throttling of codes, and the opening of a half-open session, which
-gets a new token. Codes are throttled per account, wherever they come from: who tries them has the password
+Owns what counts as proof for whom, the throttling of codes, and the opening of a session in place of the
+half-open one. Codes are throttled per account, wherever they come from: who tries them has the password
 already. Passkeys are never throttled, so nobody can lock their owner out. Refuses to know pages. Fails with
 `FactorRefused`.
 """
@@ -63,17 +63,14 @@ def enter(config: Config, keyring: Keyring, who: Halfway, proof: Proof, now: dat
 
 
 def open_(config: Config, who: Halfway, way: str, now: datetime) -> tuple[str, Actor]:
-    """Opens a half-open session whose person has proved or just added a factor. Raises `FactorRefused`."""
+    """Opens a session in place of the half-open one, whose person has proved or just added a factor.
+
+    No session ever changes its token, so that a zone needs no right to do so. Raises `FactorRefused`.
+    """
     secret = token.fresh()
     with db.transaction():
-        opened = (
-            StaffSession.update(
-                token_hash=token.hashed(secret),
-                opened_at=now,
-                confirmed_at=now,
-                seen_at=now,
-                ends_at=now + timedelta(hours=config.account.session_hours),
-            )
+        ended = (
+            StaffSession.update(ended_at=now)
             .where(
                 StaffSession.id == who.session_id,
                 StaffSession.opened_at.is_null(),
@@ -82,10 +79,24 @@ def open_(config: Config, who: Halfway, way: str, now: datetime) -> tuple[str, A
             )
             .execute()
         )
-        if opened != 1:
+        if ended != 1:
             raise FactorRefused("gone")
-        actor = session.actor_of(StaffSession.get_by_id(who.session_id), who.network)
-        audit.record(actor, audit.Act.LOGIN, "session", who.session_id, way=way)
+        half = StaffSession.get_by_id(who.session_id)
+        opened = StaffSession.create(
+            token_hash=token.hashed(secret),
+            account=half.account_id,
+            zone=half.zone,
+            network=who.network,
+            created_at=now,
+            seen_at=now,
+            ends_at=now + timedelta(hours=config.account.session_hours),
+            opened_at=now,
+            confirmed_at=now,
+            agent=half.agent,
+            device=half.device_id,
+        )
+        actor = session.actor_of(opened, who.network)
+        audit.record(actor, audit.Act.LOGIN, "session", opened.id, way=way)
     return secret.hex(), actor
 
 

@@ -37,7 +37,7 @@ _RECORD = (
 _COURSE = (
     "state", "submitted_at", "decided_by_id", "decided_at", "started_at", "finished_at", "useful_until",
 )  # fmt: skip
-_SESSION = ("seen_at", "ended_at", "token_hash", "opened_at", "confirmed_at", "ends_at")
+_SESSION = ("seen_at", "ended_at", "confirmed_at")
 _ENROLMENT = ("state", "token_hash", "code_hash", "code_ends_at", "enrolled_at", "ends_at", "ended_at")
 
 _G, _S, _A, _M = Zone.GUARDIAN, Zone.SENDER, Zone.ADMIN, Zone.MAIL
