@@ -35,13 +35,8 @@ from smtp.terms import Message
 _TEMPLATES_MAX = 1000  # more than a ward has schools: all of them may send in one morning
 _WITH_FORM = (LetterKind.REPLY, LetterKind.ASK_AGAIN)
 _WITH_LINK = (*_WITH_FORM, LetterKind.NOT_ENCRYPTED)
-_ASKING = LetterKind.PROVE
-_UNASKED = (
-    LetterKind.NEWCOMER,
-    LetterKind.CHANGE,
-    LetterKind.CHANGED,
-    LetterKind.PROVE,
-)  # they answer no mail of their reader
+# These answer no mail of their reader.
+_UNASKED = (LetterKind.NEWCOMER, LetterKind.CHANGE, LetterKind.CHANGED, LetterKind.PROVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +187,7 @@ class Renderer:
         if claimed.kind in _WITH_LINK and claimed.registration_id is not None:
             link = token.write(link_token(self._keyring, claimed.registration_id))
             url = f"{self._config.guardian.origin}/r/{link}"
-        elif claimed.kind == _ASKING:
+        elif claimed.kind == LetterKind.PROVE:
             url = self._confirmation_link(claimed)
         subject, text = letters.write(
             LetterKind(claimed.kind),
