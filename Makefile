@@ -76,7 +76,8 @@ judges:
 # The scanner has many packages that the appliance must not have: an environment of its own.
 $(SCANNER): requirements/scan.txt | $(VENV)/bin/python
 	@$(PYTHON) -m venv .venv-scan
-	@.venv-scan/bin/python -m pip --disable-pip-version-check --no-input install --quiet -r requirements/scan.txt
+	@.venv-scan/bin/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes \
+		-r requirements/scan.txt
 	@touch $@
 
 translations: $(RUNTIME)
@@ -88,7 +89,7 @@ translations: $(RUNTIME)
 # The locks: hashes for every Python and processor, no address of any registry. Needs uv (pip install uv).
 lock: ## renew requirements/*.txt after a change of requirements/*.in: make lock [UPGRADE=1]
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
-	@for name in runtime tools; do \
+	@for name in runtime tools scan; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 			--no-emit-index-url --no-emit-find-links --no-annotate $(if $(UPGRADE),--upgrade) \
 			"requirements/$$name.in" -o "requirements/$$name.txt"; \
