@@ -164,6 +164,19 @@ def may_send(actor: Actor, school: School) -> str | None:
     return None
 
 
+def may_read_everything(actor: Actor) -> str | None:
+    """The registers of the whole ward: ward officers and auditors."""
+    if actor.zone is not Zone.ADMIN:
+        return "not_from_this_site"
+    return None if actor.role in (Role.WARD_OFFICER, Role.AUDITOR) else "not_with_this_role"
+
+
+def require(reason: str | None) -> None:
+    """Raises `NotAllowed` with the reason, if there is one."""
+    if reason is not None:
+        raise NotAllowed(reason)
+
+
 def schools(actor: Actor) -> list[School]:
     """All schools that the actor sees, by name."""
     query = School.select().order_by(School.id)
@@ -251,6 +264,13 @@ def register_school(actor: Actor, school_id: int) -> School:
     if found is None or may_read_register(actor, school_id) is not None:
         raise NotYours("school")
     return found
+
+
+def schools_of(account: Account) -> list[School]:
+    """The schools for which somebody acts, by id."""
+    return list(
+        School.select().join(AccountSchool).where(AccountSchool.account == account).order_by(School.id)
+    )
 
 
 def _share_a_school(actor: Actor, account: Account) -> bool:

@@ -12,7 +12,7 @@ from appliance import access, audit, db, states
 from appliance.account import password as passwords
 from appliance.account.people import end_invitations, end_sessions
 from appliance.actor import Actor, Role
-from appliance.errors import NotAllowed, NotYours, WrongState
+from appliance.errors import NotYours, WrongState
 from appliance.models import Account, AccountSchool
 from appliance.states import AccountState
 
@@ -29,11 +29,11 @@ def at_school(school_id: int) -> list[Account]:
 
 def end(actor: Actor, accounts: Sequence[Account], school_id: int, now: datetime) -> None:
     """Their work at this school ends; who has no other school left loses the account."""
-    _require(access.may_end_at(actor, school_id))
+    access.require(access.may_end_at(actor, school_id))
     with db.transaction():
         for account in accounts:
             if actor.role is not Role.WARD_OFFICER:
-                _require(access.may_suspend(actor, account))
+                access.require(access.may_suspend(actor, account))
             _leave(account, school_id)
             if not AccountSchool.select().where(AccountSchool.account == account).exists():
                 _stop(account, AccountState.ENDED, now)
@@ -42,7 +42,7 @@ def end(actor: Actor, accounts: Sequence[Account], school_id: int, now: datetime
 
 def move(actor: Actor, accounts: Sequence[Account], from_id: int, to_id: int) -> None:
     """From one school to another, with role and password; what they see changes at their next click."""
-    _require(access.may_move(actor))
+    access.require(access.may_move(actor))
     if from_id == to_id:
         raise WrongState("the same school")
     with db.transaction():
@@ -54,7 +54,7 @@ def move(actor: Actor, accounts: Sequence[Account], from_id: int, to_id: int) ->
 
 def retire(actor: Actor, account: Account, now: datetime) -> None:
     """An account of the ward or the vendor ends."""
-    _require(access.may_suspend(actor, account))
+    access.require(access.may_suspend(actor, account))
     if account.role in access.OF_A_SCHOOL:
         raise WrongState("people of a school end at their school")
     with db.transaction():
@@ -64,7 +64,7 @@ def retire(actor: Actor, account: Account, now: datetime) -> None:
 
 def suspend(actor: Actor, account: Account, now: datetime) -> int:
     """Stops somebody at once, on both sites; how many sessions that ended. Raises `NotAllowed`."""
-    _require(access.may_suspend(actor, account))
+    access.require(access.may_suspend(actor, account))
     with db.transaction():
         ended = _stop(account, AccountState.SUSPENDED, now)
         audit.record(actor, audit.Act.ACCOUNT_SUSPENDED, "account", account.id, sessions=ended)
@@ -73,7 +73,7 @@ def suspend(actor: Actor, account: Account, now: datetime) -> int:
 
 def resume(actor: Actor, account: Account) -> None:
     """Lets a suspended person in again. Raises `NotAllowed`, `WrongState`."""
-    _require(access.may_resume(actor, account))
+    access.require(access.may_resume(actor, account))
     never = account.password_phc == passwords.NOBODY
     with db.transaction():
         _become(account, AccountState.INVITED if never else AccountState.ACTIVE, (AccountState.SUSPENDED,))
@@ -102,8 +102,3 @@ def _leave(account: Account, school_id: int) -> None:
     )
     if gone != 1:
         raise NotYours("account at this school")
-
-
-def _require(reason: str | None) -> None:
-    if reason is not None:
-        raise NotAllowed(reason)

@@ -13,16 +13,14 @@ from appliance import access, audit, db, token
 from appliance.account.people import end_invitations, fresh_password, set_password
 from appliance.actor import Actor, Role
 from appliance.config import Config, Zone
-from appliance.errors import InvitationInvalid, NotAllowed, TokenUnknown
+from appliance.errors import InvitationInvalid, TokenUnknown
 from appliance.models import Account, AccountSchool, Invitation
 from appliance.states import AccountState
 
 
 def issue(config: Config, actor: Actor, account: Account, now: datetime) -> tuple[str, datetime]:
     """A new link's token and when it ends. Raises `NotAllowed`."""
-    reason = access.may_invite(actor, account)
-    if reason is not None:
-        raise NotAllowed(reason)
+    access.require(access.may_invite(actor, account))
     secret = secrets.token_bytes(token.OCTETS)
     expires_at = now + timedelta(hours=config.account.invitation_hours)
     with db.transaction():

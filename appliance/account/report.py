@@ -33,7 +33,7 @@ def report(
 
     Whether the login id exists already is not said here: only the ward learns that, when it decides.
     """
-    _require(access.may_report(actor, role, school_id))
+    access.require(access.may_report(actor, role, school_id))
     login_id, display_name = checked_login_id(login_id), checked_name(display_name)
     try:
         with db.transaction():
@@ -79,7 +79,7 @@ def holder(found: PersonReport) -> Account | None:
 def approve(config: Config, actor: Actor, found: PersonReport, now: datetime) -> Account:
     """The ward's word. Raises `NotAllowed`, `WrongState`; `NotAllowed("one_role")` where the person acts
     for the ward or the vendor and was named for a school, or the other way round."""
-    _require(access.may_decide(actor, found))
+    access.require(access.may_decide(actor, found))
     with db.transaction():
         _decide(actor, found, ReportState.APPROVED, now)
         account = holder(found)
@@ -103,7 +103,7 @@ def approve(config: Config, actor: Actor, found: PersonReport, now: datetime) ->
 
 def refuse(actor: Actor, found: PersonReport, now: datetime) -> None:
     """Nothing follows. Raises `NotAllowed`, `WrongState`."""
-    _require(access.may_decide(actor, found))
+    access.require(access.may_decide(actor, found))
     with db.transaction():
         _decide(actor, found, ReportState.REFUSED, now)
         audit.record(actor, audit.Act.PERSON_REFUSED, "person_report", found.id, school_id=found.school_id)
@@ -134,8 +134,3 @@ def _decide(actor: Actor, found: PersonReport, after: ReportState, now: datetime
     )
     if decided != 1:
         raise WrongState("the report is decided already")
-
-
-def _require(reason: str | None) -> None:
-    if reason is not None:
-        raise NotAllowed(reason)
