@@ -1,4 +1,4 @@
-"""April in a real browser: a new teacher is reported, approved, invited; another moves; papers are printed."""
+"""April in a real browser: a teacher is reported, approved, invited; another moves; papers are printed."""
 
 import re
 
@@ -104,7 +104,9 @@ def test_people_move_in_april_and_the_papers_are_printed(admin: Page, ward: Ward
     admin.get_by_role("link", name=re.compile("停止")).click()
     seeing.judge(admin, "suspend")
     for path, name in (
-        ("/registers/training", "untrained"), ("/people/vendor", "vendor"), ("/registers/vendor", "vendor-register"),
+        ("/registers/training", "untrained"),
+        ("/people/vendor", "vendor"),
+        ("/registers/vendor", "vendor-register"),
     ):  # fmt: skip
         admin.goto(path)
         seeing.judge(admin, name)

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from appliance import access, clock
 from appliance.account import register, report
-from appliance.account.people import LOGIN_ID_MAX, NAME_MAX
+from appliance.account.people import LOGIN_ID_MAX, NAME_MAX, checked_login_id
 from appliance.actor import Duty, Role
 from appliance.errors import NotAllowed, TextInvalid
 from appliance.models import School
@@ -130,6 +130,11 @@ def _duties(*, vendor: bool) -> list[tuple[str, str, str]]:
 
 def _errors(values: dict[str, str], roles: list[Role]) -> dict[str, str]:
     errors = {}
+    for field, checked in (("display_name", report.checked_name), ("login_id", checked_login_id)):
+        try:  # all at once: nobody likes to be told one by one
+            checked(values[field])
+        except TextInvalid as invalid:
+            errors[field] = _sentence(invalid)
     if values["role"] not in roles:
         errors["role"] = _("役割を選んでください。")
     if values["role"] in (Role.STAFF, Role.OPERATOR) and values["duty"] not in list(Duty):

@@ -69,7 +69,7 @@ class Ward:
 
 
 def furnish(config: Config) -> Ward:
-    """Four guardians at みどり第一小学校, one at わかば幼稚園; accounts kocho, sensei, encho, kutan, itaku, kansa, two."""
+    """Four guardians at みどり第一小学校, one at わかば幼稚園; seven people with accounts."""
     keystore.publish_zone_keys(config.secrets_dir)
     school = schools.add_school(
         "elementary", "みどり第一小学校", "Midori Daiichi Elementary School", approval_required=True
