@@ -6,9 +6,8 @@ from datetime import timedelta
 import pytest
 import time_machine
 
-from appliance import access, account, clock
-from appliance.account import handover, invitation, opening, register, report, training
-from appliance.account.opening import Reason
+from appliance import account, clock
+from appliance.account import handover, invitation, register, report, training
 from appliance.actor import Actor, Duty, Role
 from appliance.config import Zone
 from appliance.errors import InvitationInvalid, LoginRefused, NotAllowed, NotYours, TextInvalid, WrongState
@@ -363,43 +362,3 @@ def test_the_rules_are_read_once_in_every_school_year(
     assert missing() == ["kutan"]
     morning.shift(timedelta(days=1))
     assert missing() == ["kocho", "kutan"]
-
-
-# --- the vendor opens registrants on request
-
-
-def test_an_operator_opens_registrants_only_for_a_recorded_reason_and_for_a_while(
-    morning: time_machine.Traveller, ward: Ward
-) -> None:
-    registered = ward.register("taro@docomo.ne.jp", "山田 花子", "山田 太郎")
-    person = hire(ward, "gyousha", Role.OPERATOR)
-    operator = Actor(person.account_id, Role.OPERATOR, frozenset(), Zone.ADMIN, session_id=7)
-    colleague_at_the_same_desk = Actor(
-        person.account_id, Role.OPERATOR, frozenset(), Zone.ADMIN, session_id=8
-    )
-    with pytest.raises(NotAllowed, match="reason_needed"):
-        access.registration(operator, registered.id)
-    opening.request(operator, ward.school.id, Reason.GUARDIAN, "2026-114", clock.now())
-    assert access.registration(operator, registered.id).id == registered.id
-    assert access.may_open_names(operator, ward.other.id) == "reason_needed"
-    assert access.may_open_names(colleague_at_the_same_desk, ward.school.id) == "reason_needed"
-    row = Audit.get(Audit.act == "registrants.requested")
-    assert (row.account_id, row.school_id) == (person.account_id, ward.school.id)
-    assert '"reason": "guardian", "reference": "2026-114"' in row.detail
-    morning.shift(opening.LASTS)
-    with pytest.raises(NotAllowed, match="reason_needed"):
-        access.registration(operator, registered.id)
-
-
-@pytest.mark.parametrize("role", [role for role in Role if role is not Role.OPERATOR])
-def test_a_stated_reason_opens_nothing_for_others(ward: Ward, role: Role) -> None:
-    actor = Actor(ward.account_id, role, frozenset(), Zone.ADMIN, session_id=7)
-    with pytest.raises(NotAllowed):
-        opening.request(actor, ward.school.id, Reason.WARD, "", clock.now())
-
-
-def test_no_name_and_no_telephone_number_goes_into_the_reference(ward: Ward) -> None:
-    operator = Actor(ward.account_id, Role.OPERATOR, frozenset(), Zone.ADMIN, session_id=7)
-    for written in ("山田花子", "090-1234-5678", "a b", "x" * 11):
-        with pytest.raises(TextInvalid):
-            opening.request(operator, ward.school.id, Reason.FAULT, written, clock.now())
