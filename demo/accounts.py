@@ -16,12 +16,12 @@ from demo.places import Places
 from demo.ward import SCHOOLS, WARD_NAME
 
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
-_HEADER = "# login id            password          who. Made for this town alone.\n"
+_HEADER = "# login id            password              who. Made for this town alone.\n"
 
 
 def _password() -> str:
-    """Twelve random characters in three groups: 59 bits, and typable."""
-    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(3))
+    """Sixteen random characters in four groups: 79 bits, and typable."""
+    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4))
 
 
 def open_accounts(config: Config, places: Places, schools: list[School]) -> None:
@@ -43,7 +43,7 @@ def open_accounts(config: Config, places: Places, schools: list[School]) -> None
         if login_id in known:
             continue
         password = _password()
-        _note(places, f"{login_id:<22}{password:<18}{name}({place})\n")  # before the account: never lost
+        _note(places, f"{login_id:<22}{password:<22}{name}({place})\n")  # before the account: never lost
         account.add(
             config, login_id=login_id, role=role, display_name=name, school_ids=school_ids,
             password=password, now=clock.now(),

@@ -48,7 +48,7 @@ _ROWS = (
 _LEET = str.maketrans("013457@$!+", "oieastasit")
 _KNOWN_NUMBERS = re.compile(
     r"(?:19|20)\d\d"  # years
-    r"|(?:令和|平成|昭和|reiwa|heisei|showa|shouwa|(?<![a-z])[rhs])(?:元|\d{1,2})年?(?:度)?"
+    r"|(?:令和|平成|昭和|reiwa|heisei|showa|shouwa|(?<![a-z0-9])[rhs](?=\d{1,2}(?![a-z0-9])))(?:元|\d{1,2})年?(?:度)?"
     r"|第[一二三四五六七八九十百\d]+"  # the number in a school's name
     r"|dai-?(?:ichi|ni|san|yon|shi|go|roku|nana|shichi|hachi|kyuu|kyu|ku|juu|\d+)"
     r"|(?:no|ps|pta)\.?\d+"
@@ -106,12 +106,13 @@ def _without(text: str, word: str) -> str:
 
 
 def _unpredictable(text: str) -> str:
-    """The characters that do not follow from the one before: no aaa, abc, qwerty, and few digits in a row."""
+    """Without what follows from the two before, as in aaa, abc and qwerty, and with few digits in a row."""
     left = []
-    digits = 0
+    digits = following = 0
     for before, character in zip(_TAKEN + text, text, strict=False):
         digits = digits + 1 if character.isdigit() else 0
-        if character.isalnum() and digits <= _DIGITS_COUNTED and not _follows(before, character):
+        following = following + 1 if _follows(before, character) else 0
+        if character.isalnum() and digits <= _DIGITS_COUNTED and following < 2:
             left.append(character)
     return "".join(left)
 
