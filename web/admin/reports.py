@@ -25,8 +25,9 @@ def one(report_id: int) -> ResponseReturnValue:
         if request.form.get("decision") == "refuse":
             report.refuse(actor(), found, clock.now())
             return redirect(url_for("registers.ward"), 303)
-        account = report.approve(desk().config, actor(), found, clock.now())
-        return redirect(url_for("person.one", account_id=account.id), 303)
+        if request.form.get("decision") == "approve":
+            account = report.approve(desk().config, actor(), found, clock.now())
+            return redirect(url_for("person.one", account_id=account.id), 303)
     held = report.holder(found)
     return page(
         "admin/decide.html",
