@@ -4,6 +4,7 @@ Owns `Actor` and the roles. Refuses to decide anything: `access` does. Cannot fa
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from appliance.config import Zone
@@ -17,6 +18,13 @@ class Role(StrEnum):
     AUDITOR = "auditor"
 
 
+class Duty(StrEnum):
+    """Towards the ids of a school, or the vendor's (R15, R19)."""
+
+    MANAGER = "manager"  # 管理者、取扱責任者
+    HANDLER = "handler"  # 取扱者
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """`zone` is the site acted from: on the send-only site nobody opens personal data (R10)."""
@@ -28,3 +36,4 @@ class Actor:
     network: str = ""
     session_id: int | None = None
     display_name: str = field(default="", repr=False)
+    password_changed_at: datetime | None = field(default=None, compare=False, repr=False)

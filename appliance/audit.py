@@ -22,6 +22,17 @@ class Act(StrEnum):
     PASSWORD_CHANGED = "password.changed"
     ACCOUNT_ADDED = "account.added"
     ACCOUNT_SUSPENDED = "account.suspended"
+    ACCOUNT_RESUMED = "account.resumed"
+    ACCOUNT_MOVED = "account.moved"
+    ACCOUNT_ENDED = "account.ended"  # at one school, or everywhere
+    PERSON_REPORTED = "person.reported"
+    PERSON_APPROVED = "person.approved"
+    PERSON_REFUSED = "person.refused"
+    INVITATION_ISSUED = "invitation.issued"
+    INVITATION_USED = "invitation.used"
+    REGISTER_PRINTED = "register.printed"
+    TRAINING_ACKNOWLEDGED = "training.acknowledged"
+    REGISTRANTS_REQUESTED = "registrants.requested"  # an operator, for a stated reason
     REGISTRATIONS_LISTED = "registrations.listed"  # opens names and addresses
     REGISTRATION_OPENED = "registration.opened"
     REGISTRATION_CORRECTED = "registration.corrected"

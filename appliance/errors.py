@@ -17,6 +17,7 @@ because messages end in logs.
     ├── NotYours                 the object does not exist, or not for this actor (never said which)
     ├── NotAllowed               the actor may see the object but not do this; carries the reason
     ├── LoginRefused             wrong id or password, suspended, throttled; one word for outside
+    ├── InvitationInvalid        the link that sets a password is unknown, over or used
     ├── WrongState               the object's state has no such transition
     ├── RegistrationError
     │   ├── TokenUnknown · TokenExpired (SchoolClosed) · TokenUsed
@@ -94,6 +95,14 @@ class LoginRefused(KaramailError):
         super().__init__(reason)
         self.reason = reason
         self.wait_s = wait_s
+
+
+class InvitationInvalid(KaramailError):
+    """The link sets no password. `reason`: `unknown`, `expired`, `used`, `ended`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class WrongState(KaramailError):

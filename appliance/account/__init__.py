@@ -1,7 +1,20 @@
-"""Accounts of staff and their sessions (R15, R16, R21).
+"""Accounts of staff: who has one, what proves it, what it opens (R15, R16, R19, R21, R33).
 
-Owns three rooms: `people` (who has an account), `password` (what may be one) and `session` (login and what
-it opens). Refuses to know pages and cookies. Fails as the rooms do.
+| room | owns |
+|---|---|
+| `people` | new accounts and their passwords |
+| `report` | 届出: a person is named to the ward, the ward decides |
+| `invitation` | the link with which a person sets the password |
+| `handover` | people end, move, are suspended |
+| `register` | who manages and who handles each school's ids |
+| `training` | who has read the rules this school year |
+| `term` | when a password is due |
+| `password`, `guessable` | what may be one |
+| `throttle` | how many wrong ones are too many |
+| `opening` | an operator opens registrants, for a reason |
+| `session` | login and what it opens |
+
+Refuses to know pages and cookies. Fails as the rooms do.
 """
 
 from appliance.account.people import add, change_password

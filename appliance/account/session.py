@@ -1,54 +1,48 @@
 """Login and the sessions that it opens (R21).
 
-Owns login with throttling, server-side sessions and their end. Refuses to say which of id and password was
-wrong, to know cookies, and to lock an account for good: throttling is per account *and* network, so that a
-stranger elsewhere cannot lock a principal out. Fails with `LoginRefused`.
+Owns login, server-side sessions and their end. Refuses to say which of id and password was wrong, to know
+cookies, and to lock an account for good (`throttle` says who waits). Fails with `LoginRefused`.
 """
 
-import hashlib
 from datetime import datetime, timedelta
 
 from appliance import audit, db, token
 from appliance.account import password as passwords
+from appliance.account import throttle
 from appliance.actor import Actor, Role
 from appliance.config import Config, Zone
 from appliance.errors import LoginRefused
-from appliance.models import Account, AccountSchool, LoginFailure, StaffSession
+from appliance.models import Account, AccountSchool, StaffSession
 
-_WINDOW = timedelta(minutes=15)
 _TOUCH = timedelta(minutes=1)  # a session's last sign of life is written at most so often
 
 
 def login(
-    config: Config, zone: Zone, login_id: str, password: str, *, network: str, now: datetime
+    config: Config,
+    zone: Zone,
+    login_id: str,
+    password: str,
+    *,
+    network: str,
+    now: datetime,
+    browser: bytes | None = None,
 ) -> tuple[str, Actor]:
     """Checks id and password and opens a session on `zone`. Returns the cookie's token.
 
-    Raises `LoginRefused`. The time it takes does not depend on whether the
-    account exists.
+    `browser` names one in which this account has logged in before. Raises `LoginRefused`. The time it takes
+    does not depend on whether the account exists.
     """
     login_id = login_id.strip().lower()
-    login_hash = hashlib.sha256(login_id.encode()).digest()
+    login_hash = throttle.login_hash(login_id)
     with db.guarded():
-        failures = list(
-            LoginFailure.select(LoginFailure.at)
-            .where(
-                LoginFailure.login_hash == login_hash,
-                LoginFailure.network == network,
-                LoginFailure.at > now - _WINDOW,
-            )
-            .order_by(LoginFailure.at)
-            .tuples()
-        )
-        if len(failures) >= config.account.failures_per_quarter_hour:
-            wait = failures[-config.account.failures_per_quarter_hour][0] + _WINDOW - now
-            raise LoginRefused("throttled", wait_s=max(1, int(wait.total_seconds())))
+        wait_s = throttle.wait_s(config, login_hash, network, browser, now)
+        if wait_s:
+            raise LoginRefused("throttled", wait_s=wait_s)
         account = Account.get_or_none(Account.login_id == login_id)
     matches = passwords.matches(password, account.password_phc if account else passwords.NOBODY)
     if account is None or not matches or account.state != "active":
         with db.transaction():
-            LoginFailure.create(login_hash=login_hash, network=network, at=now)
-            LoginFailure.delete().where(LoginFailure.at < now - timedelta(days=1)).execute()
+            throttle.note(login_hash, network, browser, now)
         raise LoginRefused("suspended" if account is not None and matches else "wrong")
     secret = token.fresh()
     with db.transaction():
@@ -111,4 +105,5 @@ def _actor(account: Account, zone: Zone, network: str, session_id: int) -> Actor
         network=network,
         session_id=session_id,
         display_name=account.display_name,
+        password_changed_at=account.password_changed_at,
     )

@@ -21,6 +21,7 @@ from appliance.config.kinds import (
     IpFamily,
     Line,
     Mailbox,
+    MonthDay,
     NetworkText,
     Origin,
     Section,
@@ -274,7 +275,28 @@ class Account(Section):
     session_idle_minutes: int = Field(30, ge=5, le=720, description="A session without a click ends.")
     session_hours: int = Field(10, ge=1, le=24, description="Longest session.")
     password_min_length: int = Field(12, ge=8, le=64, description="Characters of a password.")
+    term_starts: list[MonthDay] = Field(
+        ["04-01", "09-01", "01-08"],
+        min_length=1,
+        description="First days of the school terms, as MM-DD: a password changes every term (R16).",
+    )
+    password_notice_days: int = Field(
+        14, ge=0, le=60, description="A change so long before a term counts for it, and is asked for."
+    )
+    password_grace_days: int = Field(
+        14, ge=0, le=60, description="So long into a term the old password is enough; then it must change."
+    )
+    invitation_hours: int = Field(72, ge=1, le=336, description="Life of the link that sets a password.")
     failures_per_quarter_hour: int = Field(10, ge=3, description="Wrong passwords per account and network.")
+    failures_per_account_per_quarter_hour: int = Field(
+        30, ge=3, description="Wrong passwords per account from everywhere but its own known browsers."
+    )
+    failures_per_network_per_quarter_hour: int = Field(
+        100,
+        ge=3,
+        description="Wrong passwords of one network for all accounts together; browsers in which the account "
+        "has logged in before do not count. A whole ward may come from one address.",
+    )
 
 
 class Dns(Section):
@@ -326,8 +348,11 @@ class Config(Section):
         test_hour=15,
     )
     account: Account = Account.model_construct(
-        session_idle_minutes=30, session_hours=10, password_min_length=12, failures_per_quarter_hour=10
-    )
+        session_idle_minutes=30, session_hours=10, password_min_length=12,
+        term_starts=["04-01", "09-01", "01-08"], password_notice_days=14, password_grace_days=14,
+        invitation_hours=72, failures_per_quarter_hour=10, failures_per_account_per_quarter_hour=30,
+        failures_per_network_per_quarter_hour=100,
+    )  # fmt: skip
     dns: Dns = Dns.model_construct(
         hosts={}, reports_to=None, ca="letsencrypt.org", dmarc="quarantine", mta_sts="testing"
     )

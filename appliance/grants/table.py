@@ -62,9 +62,18 @@ GRANTS: dict[str, dict[Zone, Rights]] = {
     "account": {
         _S: _READ,
         _M: Rights(("id", "role", "state")),  # whether who switched the monthly test on may still send
-        _A: Rights("all", update=("password_phc", "password_changed_at")),
+        # The people's pages are there: who takes the site over can let people in, and is seen in the record.
+        _A: Rights(
+            "all",
+            "all",
+            ("role", "duty", "display_name", "state", "password_phc", "password_changed_at"),
+        ),
     },
-    "account_school": {_S: _READ, _A: _READ, _M: _READ},
+    "account_school": {_S: _READ, _A: Rights("all", "all", delete=True), _M: _READ},
+    "person_report": {_A: Rights("all", "all", ("state", "decided_by_id", "decided_at", "account_id"))},
+    "invitation": {_A: Rights("all", "all", ("used_at", "ended_at"))},
+    "training": {_A: _APPEND},
+    "opening": {_A: _APPEND},
     "login_failure": {_S: Rights("all", "all", delete=True), _A: Rights("all", "all", delete=True)},
     "staff_session": {
         _S: Rights("all", "all", ("seen_at", "ended_at")),

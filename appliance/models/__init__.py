@@ -6,7 +6,17 @@ the two together. Refuses rules: those live in the module named like the noun. F
 
 from appliance.models.base import Table, database
 from appliance.models.guard import Alarm, BudgetUse, CodePause
-from appliance.models.people import Account, AccountSchool, Audit, LoginFailure, StaffSession
+from appliance.models.people import (
+    Account,
+    AccountSchool,
+    Audit,
+    Invitation,
+    LoginFailure,
+    Opening,
+    PersonReport,
+    StaffSession,
+    Training,
+)
 from appliance.models.queue import (
     Attempt,
     Broadcast,
@@ -25,6 +35,7 @@ from appliance.models.transport import MtaStsPolicy, TlsReport, TlsTally
 ALL = (
     ZoneKey, School, SchoolClass, SchoolKey, WrappedKey, SecurityCode,
     Account, AccountSchool, LoginFailure, StaffSession, Audit,
+    PersonReport, Invitation, Training, Opening,
     Address, Child, Registration, Inbound, Broadcast, Delivery, Attempt,
     NotedBounce, Prepared, Worker, Pace,
     MtaStsPolicy, TlsTally, TlsReport,
@@ -48,10 +59,13 @@ __all__ = [
     "Delivery",
     "Inbound",
     "Inquiry",
+    "Invitation",
     "LoginFailure",
     "MtaStsPolicy",
     "NotedBounce",
+    "Opening",
     "Pace",
+    "PersonReport",
     "Prepared",
     "Registration",
     "School",
@@ -62,6 +76,7 @@ __all__ = [
     "Table",
     "TlsReport",
     "TlsTally",
+    "Training",
     "Worker",
     "WrappedKey",
     "ZoneKey",

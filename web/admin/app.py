@@ -7,6 +7,7 @@ from flask import Flask, url_for
 from flask_babel import gettext as _
 
 from appliance import access
+from appliance.actor import Role
 from appliance.config import Config, Zone
 from web.admin import (
     call_sheet,
@@ -15,9 +16,17 @@ from web.admin import (
     delivery_tests,
     evidence,
     handout,
+    handover,
     home,
+    invitation,
     own_account,
+    people,
+    person,
+    reason,
+    registers,
     registrants,
+    reports,
+    training,
 )
 from web.common.language import later
 from web.staff import actor, create
@@ -26,7 +35,7 @@ from web.staff.compose import writable_schools
 
 def create_app(config: Config) -> Flask:
     """The WSGI application of the admin zone. Raises `SecretMissing`."""
-    return create(
+    app = create(
         Zone.ADMIN,
         config,
         "web.admin",
@@ -42,8 +51,18 @@ def create_app(config: Config) -> Flask:
             evidence.pages,
             delivery_tests.pages,
             own_account.pages,
+            registers.pages,
+            people.pages,
+            reports.pages,
+            person.pages,
+            handover.pages,
+            invitation.pages,
+            training.pages,
+            reason.pages,
         ],
     )
+    app.before_request(own_account.detour)
+    return app
 
 
 def _navigation() -> list[tuple[str, str, str]]:
@@ -54,5 +73,7 @@ def _navigation() -> list[tuple[str, str, str]]:
     if len(mine) == 1 and access.may_open_names(actor(), mine[0].id) is None:
         menu.append(("registrants", _("登録者"), url_for("registrants.of_school", school_id=mine[0].id)))
         menu.append(("handout", _("登録案内"), url_for("handout.sheet", school_id=mine[0].id)))
+    if actor().role is not Role.STAFF:
+        menu.append(("people", _("人と届出"), url_for("registers.ward")))
     menu.append(("account", _("パスワード"), url_for("own_account.password")))
     return menu

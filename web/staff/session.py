@@ -8,7 +8,6 @@ towards the login page.
 
 from collections.abc import Callable
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from flask import (
     Blueprint,
@@ -24,19 +23,18 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from werkzeug.exceptions import HTTPException
 
 from appliance import account, clock
 from appliance.errors import LoginRefused
 from web.common import cookies, page, public
-from web.common.gate import is_public
+from web.staff import known
 from web.staff.desk import actor, desk
+from web.staff.returning import held as held_fields
+from web.staff.returning import way_back
 
 View = TypeVar("View", bound=Callable[..., object])
 pages = Blueprint("session", __name__)
 
-HELD = "held."
-"""Prefix of the login form's fields that carry what was posted without a session."""
 _TOKEN_LENGTH = 64
 _IDS = 2**63
 """Numbers from here on are no id; the database would not even take them."""
@@ -81,7 +79,7 @@ def guard() -> ResponseReturnValue | None:
     held = request.form.to_dict() if getattr(view, "karamail_resumable", False) else {}
     held.pop("csrf_token", None)
     return page(
-        "staff/login.html", status=401, ended=True, next=_way_back(request.path), held=held, login_id=""
+        "staff/login.html", status=401, ended=True, next=way_back(request.path), held=held, login_id=""
     )
 
 
@@ -89,10 +87,8 @@ def guard() -> ResponseReturnValue | None:
 @public
 def login() -> ResponseReturnValue:
     """The form."""
-    way_back = _way_back(request.args.get("next", ""))
-    return page(
-        "staff/login.html", next=way_back, ended=bool(way_back and cookies.read()), held={}, login_id=""
-    )
+    back = way_back(request.args.get("next", ""))
+    return page("staff/login.html", next=back, ended=bool(back and cookies.read()), held={}, login_id="")
 
 
 @pages.post("/login")
@@ -100,10 +96,10 @@ def login() -> ResponseReturnValue:
 def enter() -> ResponseReturnValue:
     """Checks id and password; all refusals read the same, but the one that asks to wait."""
     login_id, password = request.form.get("login_id", ""), request.form.get("password", "")
-    way_back = _way_back(request.form.get("next", ""))
-    held = _held()
+    back = way_back(request.form.get("next", ""))
+    held = held_fields()
     if "lang" in request.args:  # the same form in another language, with all that it carries
-        return page("staff/login.html", next=way_back, held=held, ended=bool(held), login_id=login_id[:200])
+        return page("staff/login.html", next=back, held=held, ended=bool(held), login_id=login_id[:200])
     try:
         token, who = account.login(
             desk().config,
@@ -112,6 +108,7 @@ def enter() -> ResponseReturnValue:
             password[:400],
             network=request.remote_addr or "",
             now=clock.now(),
+            browser=known.browser(login_id[:200]),
         )
     except LoginRefused as refused:
         wait = -(-refused.wait_s // 60)
@@ -124,18 +121,19 @@ def enter() -> ResponseReturnValue:
             "staff/login.html",
             errors={"login_id": words},
             status=429 if wait else 422,
-            next=way_back,
+            next=back,
             held=held,
             ended=False,
             login_id=login_id[:200],
         )
     _renew_proof()
-    if held and way_back:
+    if held and back:
         g.actor = who
-        response = make_response(page("staff/resume.html", address=way_back, held=held))
+        response = make_response(page("staff/resume.html", address=back, held=held))
     else:
-        response = make_response(redirect(way_back or url_for("home.home"), 303))
+        response = make_response(redirect(back or url_for("home.home"), 303))
     cookies.give(response, token)
+    known.remember(response, login_id[:200])
     return response
 
 
@@ -152,10 +150,10 @@ def logout() -> Response:
 @pages.post("/resume")
 def resume() -> ResponseReturnValue:
     """The page that saves what was carried through the login, once more: in another language."""
-    way_back, held = _way_back(request.form.get("next", "")), _held()
-    if not way_back or not held:
+    back, held = way_back(request.form.get("next", "")), held_fields()
+    if not back or not held:
         return redirect(url_for("home.home"), 303)
-    return page("staff/resume.html", address=way_back, held=held)
+    return page("staff/resume.html", address=back, held=held)
 
 
 def _renew_proof() -> None:
@@ -164,21 +162,3 @@ def _renew_proof() -> None:
     session.clear()
     if chosen:
         session["lang"] = chosen
-
-
-def _held() -> dict[str, str]:
-    return {key.removeprefix(HELD): value for key, value in request.form.items() if key.startswith(HELD)}
-
-
-def _way_back(address: str) -> str:
-    """The address if it is one of this site's own pages, else nothing: no login leads elsewhere."""
-    parts = urlsplit(address) if address.isprintable() and "\\" not in address else None
-    if parts is None or parts.scheme or parts.netloc or not parts.path.startswith("/"):
-        return ""
-    try:
-        endpoint, _values = current_app.create_url_adapter(request).match(parts.path, method="GET")  # type: ignore[union-attr]
-    except HTTPException:
-        return ""
-    if is_public(current_app, endpoint):
-        return ""
-    return parts.path + (f"?{parts.query}" if parts.query else "")

@@ -7,7 +7,8 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from appliance import clock
-from appliance.actor import Role
+from appliance.account import report
+from appliance.actor import Duty, Role
 from appliance.audience import Audience
 from appliance.broadcast import draft
 from appliance.models import Account, Broadcast, Registration
@@ -15,7 +16,7 @@ from appliance.states import RegistrationState
 from tests.web.staff.ward import Clerk, Ward
 from web.common.gate import is_public
 
-PUBLIC = {"healthz", "assets.static", "staff.file", "session.login", "session.enter"}
+PUBLIC = {"healthz", "assets.static", "staff.file", "session.login", "session.enter", "invitation.accept"}
 
 
 def rules(app: Flask) -> Iterator[tuple[Rule, str]]:
@@ -30,7 +31,9 @@ def address(app: Flask, rule: Rule, ids: dict[str, int]) -> str:
 
 
 def test_only_these_views_are_public(app: Flask) -> None:
-    assert {endpoint for endpoint in app.view_functions if is_public(app, endpoint)} == PUBLIC
+    there = PUBLIC & app.view_functions.keys()  # an invitation opens on the administration site only
+    assert {endpoint for endpoint in app.view_functions if is_public(app, endpoint)} == there
+    assert PUBLIC - there <= {"invitation.accept"}
 
 
 def test_without_a_session_every_page_leads_to_the_login(app: Flask, clerk: Clerk) -> None:
@@ -57,6 +60,10 @@ def foreign(ward: Ward) -> dict[str, int]:
         actor, ward.other, urgent=True, category="crime", once_key="k" * 32, now=clock.now(),
         subject="件名", body="本文", audience=Audience(None),
     )  # fmt: skip
+    named = report.report(
+        actor, login_id="t-1", display_name="教諭 新田 春香", role=Role.STAFF, duty=Duty.HANDLER,
+        school_id=ward.other.id, now=clock.now(),
+    )  # fmt: skip
     registration = Registration.get(
         Registration.school == ward.other, Registration.state == RegistrationState.CONFIRMED
     )
@@ -65,6 +72,8 @@ def foreign(ward: Ward) -> dict[str, int]:
         "school_class_id": ward.other_classes[0].id,
         "broadcast_id": theirs.id,
         "registration_id": registration.id,
+        "account_id": encho.id,
+        "report_id": named.id,
     }
 
 
