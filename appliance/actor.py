@@ -27,4 +27,5 @@ class Actor:
     zone: Zone
     network: str = ""
     session_id: int | None = None
+    device_id: int | None = None
     display_name: str = field(default="", repr=False)

@@ -26,6 +26,7 @@ from appliance.config.kinds import (
     Section,
     TimeZone,
 )
+from appliance.config.record import Audit
 
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 """Where Debian keeps the certificates of public authorities."""
@@ -327,6 +328,9 @@ class Config(Section):
     )
     account: Account = Account.model_construct(
         session_idle_minutes=30, session_hours=10, password_min_length=12, failures_per_quarter_hour=10
+    )
+    audit: Audit = Audit.model_construct(
+        mail_to=None, mail_hour=7, keep_days=1096, seal_every_s=30, keys=[], witness_file=None
     )
     dns: Dns = Dns.model_construct(
         hosts={}, reports_to=None, ca="letsencrypt.org", dmarc="quarantine", mta_sts="testing"
