@@ -11,6 +11,7 @@ from appliance.errors import NotAllowed, NotYours
 from appliance.models import Address, Broadcast, Child, Registration, School, SchoolClass
 
 _OF_A_SCHOOL = frozenset({Role.PRINCIPAL, Role.STAFF})
+_READ_RECORDS = frozenset({Role.WARD_OFFICER, Role.AUDITOR})
 
 
 def may_see_school(actor: Actor, school_id: int) -> str | None:
@@ -44,6 +45,13 @@ def may_send(actor: Actor, school: School) -> str | None:
     if actor.role is Role.STAFF and school.approval_required:
         return "principal_decides"
     return None
+
+
+def may_read_records(actor: Actor) -> str | None:
+    """The operation record: ward officers and auditors, on the administration site."""
+    if actor.zone is not Zone.ADMIN:
+        return "not_from_this_site"
+    return None if actor.role in _READ_RECORDS else "not_with_this_role"
 
 
 def schools(actor: Actor) -> list[School]:

@@ -46,10 +46,14 @@ def login(
         account = Account.get_or_none(Account.login_id == login_id)
     matches = passwords.matches(password, account.password_phc if account else passwords.NOBODY)
     if account is None or not matches or account.state != "active":
+        why = "suspended" if account is not None and matches else "wrong"
         with db.transaction():
             LoginFailure.create(login_hash=login_hash, network=network, at=now)
             LoginFailure.delete().where(LoginFailure.at < now - timedelta(days=1)).execute()
-        raise LoginRefused("suspended" if account is not None and matches else "wrong")
+            if not failures or len(failures) + 1 == config.account.failures_per_quarter_hour:
+                who = None if account is None else (account.id, account.role)
+                audit.record_refused_login(zone, network, who, "throttled" if failures else why)
+        raise LoginRefused(why)
     secret = token.fresh()
     with db.transaction():
         session = StaffSession.create(

@@ -17,6 +17,7 @@ from web.admin import (
     handout,
     home,
     own_account,
+    records,
     registrants,
 )
 from web.common.language import later
@@ -41,6 +42,7 @@ def create_app(config: Config) -> Flask:
             call_sheet.pages,
             evidence.pages,
             delivery_tests.pages,
+            records.pages,
             own_account.pages,
         ],
     )
@@ -54,5 +56,7 @@ def _navigation() -> list[tuple[str, str, str]]:
     if len(mine) == 1 and access.may_open_names(actor(), mine[0].id) is None:
         menu.append(("registrants", _("登録者"), url_for("registrants.of_school", school_id=mine[0].id)))
         menu.append(("handout", _("登録案内"), url_for("handout.sheet", school_id=mine[0].id)))
+    if access.may_read_records(actor()) is None:
+        menu.append(("records", _("操作記録"), url_for("records.latest")))
     menu.append(("account", _("パスワード"), url_for("own_account.password")))
     return menu

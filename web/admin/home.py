@@ -1,9 +1,10 @@
 """The first page, and the page of one school: what needs you, then the counts (R14).
 
-Owns nothing but these. Opens no name. Ward officers get a table of all schools instead of tasks.
+Owns nothing but these. Opens no name. Ward officers get a table of all schools instead of tasks, auditors
+the operation record.
 """
 
-from flask import Blueprint
+from flask import Blueprint, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from appliance import access, broadcast, clock, health, security_code
@@ -20,6 +21,8 @@ pages = Blueprint("home", __name__, template_folder="templates")
 @pages.get("/")
 def home() -> ResponseReturnValue:
     """One's own schools, or the whole ward."""
+    if actor().role is Role.AUDITOR:
+        return redirect(url_for("records.latest"), 303)
     schools = access.schools(actor())
     totals = counts.by_school([school.id for school in schools])
     if actor().role is Role.WARD_OFFICER:
