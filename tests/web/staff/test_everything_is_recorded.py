@@ -1,4 +1,4 @@
-"""Every view of both sites, from the url map: what changes or opens something leaves a record, the rest does not.
+"""Every view of both sites, from the url map: what changes or opens something leaves a record, no other does.
 
 A new route fails here until it is listed with the act that it records, or with None: then it may open nothing
 and change nothing, and that is looked at.
@@ -113,7 +113,9 @@ class Desk:
             "registration_id": registered.id,
             "record_id": Audit.select().order_by(Audit.id).get().id,
         }
-        return ids | ({"broadcast_id": self.broadcast(view)} if view.split(".")[0] in _OF_BROADCASTS else {})
+        return ids | (
+            {"broadcast_id": self.broadcast(view)} if view.split(".", maxsplit=1)[0] in _OF_BROADCASTS else {}
+        )
 
     def fields(self, view: str) -> dict[str, object]:
         """What a person fills in."""
@@ -139,7 +141,9 @@ class Desk:
         if method == "GET":
             clerk.open(path)
             return clerk
-        form = path if view not in ("session.logout", "session.resume", "compose.again", "check.decide") else "/"
+        form = (
+            path if view not in ("session.logout", "session.resume", "compose.again", "check.decide") else "/"
+        )
         clerk.open(path if view == "check.decide" else form)
         clerk.send(path, **self.fields(view))
         return clerk
