@@ -128,7 +128,9 @@ def _check(config: Config, keys: Sequence[VerifierKey], outside: list[Checkpoint
                 kind = Kind.ROLLED_BACK if others else Kind.REWRITTEN
                 raise _Found(kind, size=checkpoint.size, after_size=good)
             if not others:
-                good, since = checkpoint.size, micros(checkpoint.at - _BACKDATED)
+                if checkpoint.size - good < seal.ROUND_ROWS:  # else older ones were still waiting then
+                    since = micros(checkpoint.at - _BACKDATED)
+                good = checkpoint.size
             mark = next(marks, None)
     report.records, report.root = tree.size, tree.root()
     if mark is not None:

@@ -265,6 +265,19 @@ def test_of_old_checkpoints_each_days_last_stays(years: Config) -> None:
     assert found(years) is None
 
 
+def test_a_backlog_that_is_sealed_in_rounds_is_not_taken_for_dated_back(
+    database: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The day on which sealing begins, with years of records."""
+    monkeypatch.setattr(seal, "ROUND_ROWS", 7)
+    with time_machine.travel(clock.now() - timedelta(days=400), tick=True):
+        act(30)
+    while sealed(database):
+        pass
+    assert AuditCheckpoint.select().count() == 5
+    assert found(database) is None
+
+
 def test_sealing_in_rounds_ends_as_sealing_at_once(record: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seal, "ROUND_ROWS", 7)
     act(30)
