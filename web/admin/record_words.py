@@ -71,6 +71,28 @@ RESULTS = {
 }
 
 
+DETAILS = {
+    "opened": later("開いた件数"),
+    "page": later("ページ"),
+    "school_class": later("学級"),
+    "by": later("探し方"),
+    "addresses": later("宛先の数"),
+    "stopped": later("止めた件数"),
+    "merged": later("ひとつにまとめた数"),
+    "before": later("移す前の学級"),
+    "after": later("移した後の学級"),
+    "addresses_erased": later("消したアドレスの数"),
+    "rows": later("表示した件数"),
+    "form": later("ファイルの形"),
+    "days": later("保存する日数"),
+    "account": later("人の番号"),
+    "school": later("学校の番号"),
+    "of": later("操作"),
+    "from": later("この日から"),
+    "until": later("この日まで"),
+}
+
+
 def act(value: str) -> str:
     """What was done."""
     return _(ACTS[Act(value)]) if value in set(Act) and Act(value) in ACTS else value
@@ -78,7 +100,10 @@ def act(value: str) -> str:
 
 def thing(row: Audit) -> str:
     """To what, by its number: no record holds a name."""
-    kind = _(OBJECTS[row.object_kind]) if row.object_kind in OBJECTS else str(row.object_kind)
+    if row.act == Act.REFUSED:
+        kind = _("ページ(%(view)s)", view=row.object_kind)
+    else:
+        kind = _(OBJECTS[row.object_kind]) if row.object_kind in OBJECTS else str(row.object_kind)
     return kind if row.object_id is None else f"{kind} {row.object_id}"
 
 
@@ -95,7 +120,9 @@ def result(value: str) -> str:
 
 def details(row: Audit) -> str:
     """Counts, ids and closed words, as they were kept."""
-    return ", ".join(f"{name}: {value}" for name, value in json.loads(row.detail).items())
+    kept = {name: value for name, value in json.loads(row.detail).items() if value is not None}
+    named = ((_(DETAILS[name]) if name in DETAILS else name, value) for name, value in kept.items())
+    return " · ".join(f"{name}: {value}" for name, value in named)
 
 
 def second(row: Audit) -> str:
