@@ -35,7 +35,13 @@ def trusted(config: Config) -> Sequence[VerifierKey]:
     """`audit.keys`, or this node's own where none are named. Raises `SecretMissing`, `NoteInvalid`."""
     if config.audit.keys:
         return [note.read_key(text) for text in config.audit.keys]
-    own = [sealer(config).key]
+    try:
+        own = [sealer(config).key]
+    except SecretMissing:
+        raise SecretMissing(
+            "audit.keys names no key of the operation record: put there what `karamail audit keys` prints on "
+            "the node that seals"
+        ) from None
     try:
         own.append(witness(config).key)
     except SecretMissing:
