@@ -13,11 +13,10 @@ from typing import Any
 from appliance import clock, db
 from appliance.actor import Actor, Role
 from appliance.config import Zone
-from appliance.models import Audit
+from appliance.models import Audit, LoginFailure
 
-REFUSALS_MAX = 60
-LOGINS_REFUSED_MAX = 1_000
-"""In a quarter of an hour; the first of one account or network, the second in all."""
+FROM_A_NETWORK_MAX, IN_ALL_MAX = 60, 1_000
+"""Failed logins in a quarter of an hour, beyond which none is recorded."""
 _QUARTER = timedelta(minutes=15)
 
 
@@ -99,23 +98,22 @@ def record_operation(act: Act, object_kind: str, object_id: int | None, **detail
 
 
 def record_refusal(actor: Actor, view: str, object_id: int | None, result: str) -> None:
-    """Appends that an actor was refused something, in a transaction of its own.
-
-    So many a quarter of an hour from one account: who walks through ids by program fills no disk.
-    """
+    """Appends that an actor was refused something, in a transaction of its own."""
     with db.transaction():
-        if _recent(Act.REFUSED, Audit.account_id == actor.account_id) < REFUSALS_MAX:
-            record(actor, Act.REFUSED, view, object_id, result=result)
+        record(actor, Act.REFUSED, view, object_id, result=result)
 
 
 def record_refused_login(zone: Zone, network: str, account: tuple[int, str] | None, result: str) -> None:
     """Appends a login that was refused, in the caller's transaction. `account`: id and role, if there is one.
 
-    An id that nobody has costs the same statements. So many a quarter of an hour from one network and in all.
+    An id that nobody has costs the same statements. While one network, or all, have failed very often in the
+    last quarter of an hour, nothing more is recorded: the throttle's own table has it.
     """
+    failed = LoginFailure.select(LoginFailure.id).where(LoginFailure.at > clock.now() - _QUARTER)
     if (
-        _recent(Act.LOGIN_REFUSED) >= LOGINS_REFUSED_MAX
-        or _recent(Act.LOGIN_REFUSED, Audit.network == network) >= REFUSALS_MAX
+        failed.where(LoginFailure.network == network).limit(FROM_A_NETWORK_MAX + 1).count()
+        > FROM_A_NETWORK_MAX
+        or failed.limit(IN_ALL_MAX + 1).count() > IN_ALL_MAX
     ):
         return
     Audit.create(
@@ -123,9 +121,3 @@ def record_refused_login(zone: Zone, network: str, account: tuple[int, str] | No
         zone=zone, network=network, act=Act.LOGIN_REFUSED, object_kind="account",
         object_id=account[0] if account else None, result=result,
     )  # fmt: skip
-
-
-def _recent(act: Act, *where: Any) -> int:
-    """How many of these there were in the last quarter of an hour; counts no further than it must."""
-    rows = Audit.select(Audit.id).where(Audit.act == act, Audit.at > clock.now() - _QUARTER, *where)
-    return int(rows.limit(max(REFUSALS_MAX, LOGINS_REFUSED_MAX)).count())

@@ -12,13 +12,13 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, g, request, url_for
 
-from appliance import audit, db, keystore, log
+from appliance import db, keystore
 from appliance.config import Config, Zone
-from appliance.errors import DatabaseUnavailable, NotAllowed, NotYours
+from appliance.errors import NotAllowed, NotYours
 from web.common import create as create_site
 from web.common import errorpages, public
 from web.common.language import LANGUAGES, catalogue
-from web.staff import check, compose, listing, session, status, words
+from web.staff import check, compose, listing, refusals, session, status, words
 from web.staff.desk import KEY, Desk
 
 Navigation = Callable[[], list[tuple[str, str, str]]]
@@ -66,27 +66,16 @@ def _for_templates(navigation: Navigation) -> dict[str, object]:
     }
 
 
-def _record_refusal(reason: str) -> None:
-    """Whoever has logged in and is refused something leaves a record, also of what is not there for him."""
-    if "actor" not in g:
-        return
-    ids = [value for value in (request.view_args or {}).values() if isinstance(value, int)]
-    try:
-        audit.record_refusal(g.actor, request.endpoint or "", ids[0] if ids else None, reason)
-    except DatabaseUnavailable as error:
-        log.database_unavailable(error)  # nothing was done, and nothing is shown
-
-
 def _not_there(error: Exception) -> Response:
     """404: never said which."""
     if isinstance(error, NotYours):
-        _record_refusal("not_yours")
+        refusals.note("not_yours")
     return errorpages.answer(404, errorpages.NOT_THERE)
 
 
 def _not_allowed(error: NotAllowed) -> object:
     """403, with the reason where the actor can do something with it, in both languages."""
-    _record_refusal(error.reason)
+    refusals.note(error.reason)
     reason = words.REFUSALS.get(error.reason)
     if reason is None:
         return errorpages.answer(403)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
+from appliance import clock
 from appliance.audit import Act
 from appliance.models import ALL, Account, Audit, LoginFailure, Registration, School, StaffSession
 from appliance.states import RegistrationState
@@ -64,6 +65,9 @@ ADMIN: dict[tuple[str, str], Act | None] = {
     ("handout.renew", "GET"): None,
     ("handout.renew", "POST"): Act.CODE_RENEWED,
     ("call_sheet.sheet", "GET"): Act.CALL_SHEET_OPENED,
+    ("corrections.vouch", "POST"): Act.ADDRESS_VOUCHED,
+    ("delivery_tests.begin", "POST"): Act.BROADCAST_DRAFTED,
+    ("delivery_tests.monthly", "POST"): Act.TESTS_SWITCHED,
     ("evidence.of_school", "GET"): None,
     ("evidence.weak", "GET"): Act.EVIDENCE_OPENED,
     ("own_account.password", "GET"): None,
@@ -132,6 +136,7 @@ class Desk:
             "handout.renew": {"code": code},
             "own_account.password": {"old": PASSWORD, "new": NEW, "again": NEW},
             "records.find": {"person": "kocho"},
+            "delivery_tests.monthly": {"monthly": "on"},
             "records.download": {"form": "csv"},
         }
         return filled.get(view, {})
@@ -141,15 +146,20 @@ class Desk:
         if method == "GET":
             clerk.open(path)
             return clerk
-        form = (
-            path if view not in ("session.logout", "session.resume", "compose.again", "check.decide") else "/"
-        )
-        clerk.open(path if view == "check.decide" else form)
+        if view == "corrections.vouch":
+            Registration.update(doubted_at=clock.now(), doubt="refused").where(
+                Registration.id == int(path.split("/")[2])
+            ).execute()
+        clerk.open("/" if view in _WITHOUT_A_PAGE else path)
         clerk.send(path, **self.fields(view))
         return clerk
 
 
 _OF_BROADCASTS = {"compose", "check", "status", "call_sheet"}
+_WITHOUT_A_PAGE = {
+    "session.logout", "session.resume", "compose.again",
+    "corrections.vouch", "delivery_tests.begin", "delivery_tests.monthly",
+}  # fmt: skip
 _OWN_LIFE = {Audit, LoginFailure, StaffSession}
 """Tables that a visit alone may change."""
 
