@@ -165,7 +165,7 @@ def may_send(actor: Actor, school: School) -> str | None:
 
 
 def may_read_everything(actor: Actor) -> str | None:
-    """The registers of the whole ward: ward officers and auditors."""
+    """The registers of the whole ward and the operation record (R27): ward officers and auditors."""
     if actor.zone is not Zone.ADMIN:
         return "not_from_this_site"
     return None if actor.role in (Role.WARD_OFFICER, Role.AUDITOR) else "not_with_this_role"

@@ -35,5 +35,6 @@ class Actor:
     zone: Zone
     network: str = ""
     session_id: int | None = None
+    device_id: int | None = None
     display_name: str = field(default="", repr=False)
     password_changed_at: datetime | None = field(default=None, compare=False, repr=False)

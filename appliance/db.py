@@ -137,6 +137,19 @@ def transaction() -> Iterator[None]:
 
 
 @contextmanager
+def snapshot() -> Iterator[None]:
+    """What is read inside is the database of one moment, whoever writes meanwhile. Writes nothing.
+
+    A long reading: PostgreSQL's limit for one statement holds for each of them, not for all.
+    """
+    with guarded(), database.atomic():
+        if engine() == "postgresql":
+            database.execute_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            database.execute_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+        yield
+
+
+@contextmanager
 def guarded() -> Iterator[None]:
     """Turns the driver's ways of losing a connection into `DatabaseUnavailable`, and drops the connection."""
     try:

@@ -154,6 +154,14 @@ class AnswerStranger(KaramailError):
     """An answer came from another address than the mail went to; nothing happens."""
 
 
+class NoteInvalid(KaramailError):
+    """A checkpoint or a verifier key that cannot be read, or whose signature is missing or wrong."""
+
+
+class TreeBroken(KaramailError):
+    """The operation record no longer begins with what a witness or the ward has seen of it."""
+
+
 class BroadcastError(KaramailError):
     """A broadcast cannot be written or sent as it stands."""
 

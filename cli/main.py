@@ -13,6 +13,7 @@ import click
 from appliance.errors import ConfigInvalid, KaramailError, SecretMissing
 from cli import (
     account,
+    audit,
     bounce,
     code,
     configuration,
@@ -69,6 +70,7 @@ main.add_command(dkim.dkim)
 main.add_command(dns.dns)
 main.add_command(doctor.doctor)
 main.add_command(account.account)
+main.add_command(audit.audit)
 main.add_command(bounce.bounce)
 main.add_command(route.route)
 main.add_command(code.code)

@@ -41,9 +41,14 @@ def login(
         account = Account.get_or_none(Account.login_id == login_id)
     matches = passwords.matches(password, account.password_phc if account else passwords.NOBODY)
     if account is None or not matches or account.state != "active":
+        why = "suspended" if account is not None and matches else "wrong"
         with db.transaction():
-            throttle.note(login_hash, network, browser, now)
-        raise LoginRefused("suspended" if account is not None and matches else "wrong")
+            first = throttle.note(login_hash, network, browser, now)
+            wait_s = throttle.wait_s(config, login_hash, network, browser, now)
+            if (first or wait_s) and not throttle.is_flood(network, now):
+                who = None if account is None else (account.id, account.role)
+                audit.record_refused_login(zone, network, who, "throttled" if wait_s else why)
+        raise LoginRefused(why)
     secret = token.fresh()
     with db.transaction():
         session = StaffSession.create(

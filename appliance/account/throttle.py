@@ -16,6 +16,8 @@ from appliance.config import Config
 from appliance.models import LoginFailure
 
 WINDOW = timedelta(minutes=15)
+FROM_A_NETWORK_MAX, IN_ALL_MAX = 60, 1_000
+"""Failures within the window, beyond which they are a flood."""
 _KEPT = timedelta(days=1)
 
 
@@ -38,10 +40,26 @@ def wait_s(config: Config, login: bytes, network: str, browser: bytes | None, no
     )
 
 
-def note(login: bytes, network: str, browser: bytes | None, now: datetime) -> None:
-    """A wrong password, inside the caller's transaction."""
+def note(login: bytes, network: str, browser: bytes | None, now: datetime) -> bool:
+    """A wrong password, inside the caller's transaction. Says whether it is the first of its kind for now."""
+    here = LoginFailure.network == _place(network) if browser is None else LoginFailure.browser == browser
+    again = LoginFailure.select().where(
+        LoginFailure.login_hash == login, here, LoginFailure.at > now - WINDOW
+    )
+    first = not again.exists()
     LoginFailure.create(login_hash=login, network=_place(network), browser=browser, at=now)
     LoginFailure.delete().where(LoginFailure.at < now - _KEPT).execute()
+    return first
+
+
+def is_flood(network: str, now: datetime) -> bool:
+    """Whether so many have failed, from there or in all, that records of single ones would fill a disk."""
+    failed = LoginFailure.select(LoginFailure.id).where(LoginFailure.at > now - WINDOW)
+    here = failed.where(LoginFailure.network == _place(network))
+    return (
+        here.limit(FROM_A_NETWORK_MAX + 1).count() > FROM_A_NETWORK_MAX
+        or failed.limit(IN_ALL_MAX + 1).count() > IN_ALL_MAX
+    )
 
 
 def _place(network: str) -> str:

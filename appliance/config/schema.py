@@ -27,6 +27,7 @@ from appliance.config.kinds import (
     Section,
     TimeZone,
 )
+from appliance.config.record import Audit
 
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 """Where Debian keeps the certificates of public authorities."""
@@ -353,6 +354,9 @@ class Config(Section):
         invitation_hours=72, failures_per_quarter_hour=10, failures_per_account_per_quarter_hour=30,
         failures_per_network_per_quarter_hour=100,
     )  # fmt: skip
+    audit: Audit = Audit.model_construct(
+        mail_to=None, mail_hour=7, keep_days=1096, seal_every_s=30, keys=[], witness_file=None
+    )
     dns: Dns = Dns.model_construct(
         hosts={}, reports_to=None, ca="letsencrypt.org", dmarc="quarantine", mta_sts="testing"
     )

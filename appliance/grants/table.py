@@ -30,7 +30,7 @@ _APPEND = Rights(select="all", insert="all")
 _OWN = Rights(select="all", insert="all", update="all", delete=True)
 _RECORD = (
     "at", "account_id", "role", "zone", "session_id", "network",
-    "act", "object_kind", "object_id", "school_id", "result", "detail",
+    "act", "object_kind", "object_id", "school_id", "result", "detail", "device_id", "reason",
 )  # fmt: skip
 
 # Where a broadcast stands, not what it says.
@@ -80,6 +80,12 @@ GRANTS: dict[str, dict[Zone, Rights]] = {
         _A: Rights("all", "all", ("seen_at", "ended_at")),
     },
     "audit": {_S: Rights(("id",), _RECORD), _A: Rights("all", _RECORD), _M: Rights(("id",), _RECORD)},
+    # The tree is written by the sealer and the witnesses, which belong to no zone; the mail zone mails it.
+    "audit_leaf": {_A: _READ},
+    "audit_node": {},
+    "audit_checkpoint": {_M: _READ},
+    "audit_cosignature": {_M: _READ},
+    "audit_mailed": {_M: _APPEND},
     # What guardians gave us.
     "address": {
         _G: Rights("unsealed", update=("language", "routine_off_at")),

@@ -28,6 +28,7 @@ from appliance.models.queue import (
     Prepared,
     Worker,
 )
+from appliance.models.record import AuditCheckpoint, AuditCosignature, AuditLeaf, AuditMailed, AuditNode
 from appliance.models.registry import Address, Child, Inbound, Registration
 from appliance.models.school import School, SchoolClass, SchoolKey, SecurityCode, WrappedKey, ZoneKey
 from appliance.models.transport import MtaStsPolicy, TlsReport, TlsTally
@@ -41,6 +42,7 @@ ALL = (
     MtaStsPolicy, TlsTally, TlsReport,
     BudgetUse, CodePause, Alarm,
     Confirmation, Inquiry,
+    AuditLeaf, AuditNode, AuditCheckpoint, AuditCosignature, AuditMailed,
 )  # fmt: skip
 
 __all__ = [
@@ -51,6 +53,11 @@ __all__ = [
     "Alarm",
     "Attempt",
     "Audit",
+    "AuditCheckpoint",
+    "AuditCosignature",
+    "AuditLeaf",
+    "AuditMailed",
+    "AuditNode",
     "Broadcast",
     "BudgetUse",
     "Child",

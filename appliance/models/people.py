@@ -106,7 +106,7 @@ class StaffSession(Table):
 
 
 class Audit(Table):
-    """操作記録 (R27): who, what, on what, when, where, with what result. No personal data."""
+    """操作記録 (R27): who, what, on what, when, where, why, with what result. No personal data."""
 
     at = MomentField()
     account_id = BigIntegerField(null=True)
@@ -120,3 +120,5 @@ class Audit(Table):
     school_id = BigIntegerField(null=True)
     result = TextField()
     detail = TextField(default="{}")
+    device_id = BigIntegerField(null=True)
+    reason = TextField(default="")

@@ -23,6 +23,7 @@ from web.admin import (
     people,
     person,
     reason,
+    records,
     registers,
     registrants,
     reports,
@@ -50,6 +51,7 @@ def create_app(config: Config) -> Flask:
             call_sheet.pages,
             evidence.pages,
             delivery_tests.pages,
+            records.pages,
             own_account.pages,
             registers.pages,
             people.pages,
@@ -75,5 +77,7 @@ def _navigation() -> list[tuple[str, str, str]]:
         menu.append(("handout", _("登録案内"), url_for("handout.sheet", school_id=mine[0].id)))
     if actor().role is not Role.STAFF:
         menu.append(("people", _("人と届出"), url_for("registers.ward")))
+    if access.may_read_everything(actor()) is None:
+        menu.append(("records", _("操作記録"), url_for("records.latest")))
     menu.append(("account", _("パスワード"), url_for("own_account.password")))
     return menu

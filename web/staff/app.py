@@ -18,7 +18,7 @@ from appliance.errors import NotAllowed, NotYours
 from web.common import create as create_site
 from web.common import errorpages, public
 from web.common.language import LANGUAGES, catalogue
-from web.staff import check, compose, listing, session, status, words
+from web.staff import check, compose, listing, refusals, session, status, words
 from web.staff.desk import KEY, Desk
 
 Navigation = Callable[[], list[tuple[str, str, str]]]
@@ -66,13 +66,16 @@ def _for_templates(navigation: Navigation) -> dict[str, object]:
     }
 
 
-def _not_there(_: Exception) -> Response:
+def _not_there(error: Exception) -> Response:
     """404: never said which."""
+    if isinstance(error, NotYours):
+        refusals.note("not_yours")
     return errorpages.answer(404, errorpages.NOT_THERE)
 
 
 def _not_allowed(error: NotAllowed) -> object:
     """403, with the reason where the actor can do something with it, in both languages."""
+    refusals.note(error.reason)
     reason = words.REFUSALS.get(error.reason)
     if reason is None:
         return errorpages.answer(403)

@@ -236,4 +236,4 @@ def test_an_operator_says_why_before_a_name_is_shown(clerk: Clerk, ward: Ward) -
     clerk.open(f"/schools/{ward.other.id}/registrants")
     assert clerk.status == 403
     acts = [row.act for row in Audit.select().where(Audit.role == "operator").order_by(Audit.id)]
-    assert acts == ["login", "registrants.requested", "registrations.listed"]
+    assert acts == ["login", "refused", "registrants.requested", "registrations.listed", "refused"]

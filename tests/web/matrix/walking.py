@@ -18,7 +18,7 @@ from appliance.actor import Duty, Role
 from appliance.audience import Audience
 from appliance.broadcast import draft
 from appliance.config import Zone
-from appliance.models import Account, Registration, School
+from appliance.models import Account, Audit, Registration, School
 from appliance.models.base import database
 from appliance.states import RegistrationState
 from tests.web.common.visitor import Visitor, visit
@@ -86,6 +86,7 @@ def objects(ward: Ward, school: School, author: str) -> dict[str, Any]:
         "registration_id": registered.id,
         "account_id": Account.get(Account.login_id == ("sensei" if school == ward.school else "encho")).id,
         "report_id": named.id,
+        "record_id": Audit.select().order_by(Audit.id).get().id,
         "text": "a" * 26,
         "filename": "karamail.css",
         "print": "0" * 12,

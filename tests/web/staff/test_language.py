@@ -95,6 +95,7 @@ OTHERS = {
     "kutan": {
         "registers.of_vendor", "registers.untrained", "people.vendor", "people.office",
         "people.report_for_vendor", "people.report_for_office", "reports.one",
+        "records.latest", "records.find", "records.one", "records.download",
     },
     "itaku": {"reason.ask"},
 }  # fmt: skip
