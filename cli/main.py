@@ -77,3 +77,7 @@ main.add_command(code.code)
 main.add_command(registrants.registrants)
 main.add_command(serve.serve)
 main.add_command(status.status)
+
+
+if __name__ == "__main__":
+    main()

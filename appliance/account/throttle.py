@@ -56,10 +56,8 @@ def is_flood(network: str, now: datetime) -> bool:
     """Whether so many have failed, from there or in all, that records of single ones would fill a disk."""
     failed = LoginFailure.select(LoginFailure.id).where(LoginFailure.at > now - WINDOW)
     here = failed.where(LoginFailure.network == _place(network))
-    return (
-        here.limit(FROM_A_NETWORK_MAX + 1).count() > FROM_A_NETWORK_MAX
-        or failed.limit(IN_ALL_MAX + 1).count() > IN_ALL_MAX
-    )
+    limits = ((here, FROM_A_NETWORK_MAX), (failed, IN_ALL_MAX))
+    return any(int(which.limit(most + 1).count()) > most for which, most in limits)
 
 
 def _place(network: str) -> str:
