@@ -16,14 +16,15 @@ JUDGES := tests/judges
 RUNTIME := $(VENV)/.stamp-runtime
 TOOLS := $(VENV)/.stamp-tools
 SCANNER := .venv-scan/.stamp
+ANSIBLE := .venv-ansible/.stamp
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
 CATALOGUES := $(wildcard web/translations/*/LC_MESSAGES/*.po web/*/translations/*/LC_MESSAGES/*.po)
 # Code that is checked: the rooms that exist.
 JOBS ?= 2
-ROOMS := $(wildcard appliance smtp web cli demo tests)
+ROOMS := $(wildcard appliance smtp web cli demo ansible tests)
 TYPED := $(wildcard appliance smtp)
 
-.PHONY: help setup run check format test scan bench fuzz judges lock translations clean
+.PHONY: help setup run check format test scan bench fuzz judges lock translations clean bundle lab lab-up lab-deploy lab-test lab-down lab-shell
 
 help: ## list what can be made
 	@echo "Karamail. First time here: make run"
@@ -46,7 +47,7 @@ format: $(TOOLS) ## rewrite layout and import order as `make check` wants them
 	@$(PY) -m ruff check --fix $(ROOMS)
 
 # Tests of one file stay in one process; the browser's come last (tests/conftest.py).
-test: setup check ## everything that says whether it works: make test [LONG=1] [ARGS="-k codes tests/flows"]
+test: setup check $(ANSIBLE) ## everything that says whether it works: make test [LONG=1] [ARGS="-k codes tests/flows"]
 	@.ci/packages.sh
 	@$(MAKE) judges
 	@LONG="$(LONG)" $(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
@@ -62,6 +63,34 @@ bench: setup ## the figures beside Postfix + OpenDKIM: make bench [QUICK=1] [ONL
 fuzz: setup ## nonsense at the door of a real daemon: make fuzz [MINUTES=10]
 	@exec $(PY) -m tests.fuzz --minutes $(or $(MINUTES),10) $(ARGS)
 
+bundle: $(TOOLS) ## var/bundle: all that a rack without internet needs, from this machine's mirrors
+	@$(PY) ansible/bundle.py
+
+# Three nodes and an internet in namespaces, as root; the real playbook (tests/lab/__init__.py).
+lab: lab-ready ## builds three nodes, deploys, tests, tears down
+	@exec $(PY) -m tests.lab all
+
+lab-up: lab-ready ## three deployed nodes that stay
+	@$(PY) -m tests.lab up && $(PY) -m tests.lab deploy
+
+lab-deploy: lab-ready ## the playbook again: make lab-deploy [ARGS="--check --diff"]
+	@exec $(PY) -m tests.lab deploy $(ARGS)
+
+lab-test: $(TOOLS) ## what tests/lab says about them: make lab-test [ARGS=tests/lab/test_story.py]
+	@exec $(PY) -m tests.lab test $(ARGS)
+
+lab-down: $(TOOLS) ## ends them
+	@exec $(PY) -m tests.lab down
+
+lab-shell: $(TOOLS) ## a shell on one: make lab-shell NODE=n1, or make lab-shell n1
+	@exec $(PY) -m tests.lab shell $(or $(NODE),$(filter n1 n2 n3,$(MAKECMDGOALS)),n1)
+
+n1 n2 n3:
+	@:
+
+.PHONY: lab-ready n1 n2 n3
+lab-ready: $(TOOLS) $(ANSIBLE) bundle
+
 # mailauth, by the lock beside it, into a folder that git ignores. Without node and npm, or without a way to the
 # packages, the tests that ask it skip and say so.
 judges:
@@ -76,7 +105,8 @@ judges:
 # The scanner has many packages that the appliance must not have: an environment of its own.
 $(SCANNER): requirements/scan.txt | $(VENV)/bin/python
 	@$(PYTHON) -m venv .venv-scan
-	@.venv-scan/bin/python -m pip --disable-pip-version-check --no-input install --quiet -r requirements/scan.txt
+	@.venv-scan/bin/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes \
+		-r requirements/scan.txt
 	@touch $@
 
 translations: $(RUNTIME)
@@ -88,7 +118,7 @@ translations: $(RUNTIME)
 # The locks: hashes for every Python and processor, no address of any registry. Needs uv (pip install uv).
 lock: ## renew requirements/*.txt after a change of requirements/*.in: make lock [UPGRADE=1]
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
-	@for name in runtime tools; do \
+	@for name in runtime tools scan ansible; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 			--no-emit-index-url --no-emit-find-links --no-annotate $(if $(UPGRADE),--upgrade) \
 			"requirements/$$name.in" -o "requirements/$$name.txt"; \
@@ -96,7 +126,7 @@ lock: ## renew requirements/*.txt after a change of requirements/*.in: make lock
 	@if grep -nE '://|find-links|index-url' requirements/*.txt; then echo "an address got into a lock"; exit 1; fi
 
 clean: ## remove what setup, tests and benches made (var/town, the demo's data, stays)
-	rm -rf $(VENV) .venv-scan $(JUDGES)/node_modules build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis var/bench
+	rm -rf $(VENV) .venv-scan .venv-ansible $(JUDGES)/node_modules build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis var/bench var/bundle var/cache
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 	find web -name '*.mo' -delete 2>/dev/null || true
 
@@ -121,4 +151,10 @@ $(RUNTIME): requirements/runtime.txt pyproject.toml | $(VENV)/bin/python
 $(TOOLS): requirements/tools.txt $(RUNTIME)
 	@echo "setup: installing what requirements/tools.txt names"
 	@$(PIP) install --quiet --no-build-isolation --require-hashes -r requirements/tools.txt
+	@touch $@
+
+$(ANSIBLE): requirements/ansible.txt
+	@echo "setup: installing what requirements/ansible.txt names"
+	@$(PYTHON) -m venv .venv-ansible
+	@.venv-ansible/bin/pip --disable-pip-version-check --no-input install --quiet --require-hashes -r requirements/ansible.txt
 	@touch $@

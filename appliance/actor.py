@@ -18,6 +18,13 @@ class Role(StrEnum):
     AUDITOR = "auditor"
 
 
+class Duty(StrEnum):
+    """Towards the ids of a school, or the vendor's (R15, R19)."""
+
+    MANAGER = "manager"  # 管理者、取扱責任者
+    HANDLER = "handler"  # 取扱者
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """`zone` is the site acted from: on the send-only site nobody opens personal data (R10).
@@ -31,6 +38,7 @@ class Actor:
     zone: Zone
     network: str = ""
     session_id: int | None = None
-    display_name: str = field(default="", repr=False)
     device_id: int | None = None
+    display_name: str = field(default="", repr=False)
     confirmed_at: datetime | None = field(default=None, compare=False, repr=False)
+    password_changed_at: datetime | None = field(default=None, compare=False, repr=False)

@@ -1,16 +1,17 @@
-"""操作記録: who did what to what, when, from where, with what result (R27).
+"""操作記録: who did what to what, when, from where, why, with what result (R27).
 
 Owns the rows of `audit`. Appends inside the caller's transaction, so that an act and its record stand or
 fall together. Refuses personal data: ids and closed words only. Fails as the database does; an act that
-cannot be recorded does not happen.
+cannot be recorded does not happen. What makes the rows evidence is `appliance.record`.
 """
 
 import json
 from enum import StrEnum
 from typing import Any
 
-from appliance import clock
-from appliance.actor import Actor
+from appliance import clock, db
+from appliance.actor import Actor, Role
+from appliance.config import Zone
 from appliance.models import Audit
 
 
@@ -22,6 +23,7 @@ class Act(StrEnum):
     LOGIN_BEGUN = "login.begun"  # password right, second step to come
     SESSION_ENDED = "session.ended"  # one's own, from another one
     CONFIRMED = "session.confirmed"  # proved anew who is there, before a weighty act
+    FACTOR_REFUSED = "factor.refused"  # at the second step, or when proving anew
     FACTOR_ADDED = "factor.added"
     FACTOR_NAMED = "factor.named"
     FACTOR_REMOVED = "factor.removed"
@@ -37,6 +39,17 @@ class Act(StrEnum):
     PASSWORD_CHANGED = "password.changed"
     ACCOUNT_ADDED = "account.added"
     ACCOUNT_SUSPENDED = "account.suspended"
+    ACCOUNT_RESUMED = "account.resumed"
+    ACCOUNT_MOVED = "account.moved"
+    ACCOUNT_ENDED = "account.ended"  # at one school, or everywhere
+    PERSON_REPORTED = "person.reported"
+    PERSON_APPROVED = "person.approved"
+    PERSON_REFUSED = "person.refused"
+    INVITATION_ISSUED = "invitation.issued"
+    INVITATION_USED = "invitation.used"
+    REGISTER_PRINTED = "register.printed"
+    TRAINING_ACKNOWLEDGED = "training.acknowledged"
+    REGISTRANTS_REQUESTED = "registrants.requested"  # an operator, for a stated reason
     REGISTRATIONS_LISTED = "registrations.listed"  # opens names and addresses
     REGISTRATION_OPENED = "registration.opened"
     REGISTRATION_CORRECTED = "registration.corrected"
@@ -58,6 +71,11 @@ class Act(StrEnum):
     ADDRESS_VOUCHED = "address.vouched"  # the school knows whose it is
     CALL_SHEET_OPENED = "call_sheet.opened"  # opens names
     EVIDENCE_OPENED = "evidence.opened"  # opens names and addresses
+    RECORDS_READ = "records.read"
+    RECORDS_EXPORTED = "records.exported"
+    RECORDS_EXPIRED = "records.expired"  # their time is over; `object_id` is the first position that stays
+    LOGIN_REFUSED = "login.refused"
+    REFUSED = "refused"  # what somebody may not, or is not there for him
 
 
 def record(
@@ -68,20 +86,49 @@ def record(
     *,
     school_id: int | None = None,
     result: str = "ok",
+    reason: str = "",
     **detail: Any,
 ) -> None:
-    """Appends one record. `detail` holds counts, ids and closed words."""
+    """Appends one record. `detail` holds counts, ids and closed words.
+
+    `reason` is what a person gave where one is asked: the number of an inquiry, a word of a list; no names.
+    """
     Audit.create(
         at=clock.now(),
         account_id=actor.account_id,
         role=actor.role,
         zone=actor.zone,
         session_id=actor.session_id,
+        device_id=actor.device_id,
         network=actor.network,
         act=act,
         object_kind=object_kind,
         object_id=object_id,
         school_id=school_id,
+        reason=reason,
         result=result,
         detail=json.dumps(detail, sort_keys=True),
     )
+
+
+def record_operation(act: Act, object_kind: str, object_id: int | None, **detail: Any) -> None:
+    """Appends one record of the vendor at a node's command line, who has no account there (R19)."""
+    Audit.create(
+        at=clock.now(), account_id=None, role=Role.OPERATOR, zone="cli", network="", act=act,
+        object_kind=object_kind, object_id=object_id, result="ok", detail=json.dumps(detail, sort_keys=True),
+    )  # fmt: skip
+
+
+def record_refusal(actor: Actor, view: str, object_id: int | None, result: str) -> None:
+    """Appends that an actor was refused something, in a transaction of its own."""
+    with db.transaction():
+        record(actor, Act.REFUSED, view, object_id, result=result)
+
+
+def record_refused_login(zone: Zone, network: str, account: tuple[int, str] | None, result: str) -> None:
+    """Appends a login that was refused, in the caller's transaction. `account`: id and role, if it exists."""
+    Audit.create(
+        at=clock.now(), account_id=account[0] if account else None, role=account[1] if account else "",
+        zone=zone, network=network, act=Act.LOGIN_REFUSED, object_kind="account",
+        object_id=account[0] if account else None, result=result,
+    )  # fmt: skip

@@ -7,7 +7,7 @@ is not this program's.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -137,6 +137,19 @@ def transaction() -> Iterator[None]:
 
 
 @contextmanager
+def snapshot() -> Iterator[None]:
+    """What is read inside is the database of one moment, whoever writes meanwhile. Writes nothing.
+
+    A long reading: PostgreSQL's limit for one statement holds for each of them, not for all.
+    """
+    with guarded(), database.atomic():
+        if engine() == "postgresql":
+            database.execute_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            database.execute_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+        yield
+
+
+@contextmanager
 def guarded() -> Iterator[None]:
     """Turns the driver's ways of losing a connection into `DatabaseUnavailable`, and drops the connection."""
     try:
@@ -225,3 +238,31 @@ def ddl(script: str) -> None:
     for part in text.split(";"):
         if part.strip():
             database.execute_sql(part)
+
+
+def allow(table: str, column: str, words: Sequence[str]) -> None:
+    """Widens the check on a column of closed words, whatever it allows by now: a step of a migration.
+
+    SQLite cannot change a check; its documentation (ALTER TABLE, section 7) permits to write the text of the
+    schema where, as here, no stored row changes its meaning.
+    """
+    added = ", ".join(f"'{word}'" for word in words)
+    if engine() == "sqlite":
+        (text,) = statement("SELECT sql FROM sqlite_schema WHERE name = ?", table).fetchone()
+        (version,) = statement("PRAGMA schema_version").fetchone()
+        listed = re.compile(rf"(\b{column} IN \()([^)]*)(\))")
+        wider = listed.sub(lambda found: f"{found[1]}{found[2].strip()}, {added}{found[3]}", text, count=1)
+        statement("PRAGMA writable_schema = ON")
+        statement("UPDATE sqlite_schema SET sql = ? WHERE name = ?", wider, table)
+        statement(f"PRAGMA schema_version = {version + 1}")
+        statement("PRAGMA writable_schema = OFF")
+        return
+    constraint = f"{table}_{column}_check"
+    (text,) = statement(
+        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = ?", constraint
+    ).fetchone()
+    known = ", ".join(f"'{word}'" for word in re.findall(r"'([a-z_]+)'", text))
+    ddl(
+        f"ALTER TABLE {table} DROP CONSTRAINT {constraint}, "
+        f"ADD CONSTRAINT {constraint} CHECK ({column} IN ({known}, {added}))"
+    )

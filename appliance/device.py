@@ -245,11 +245,24 @@ def revoke(actor: Actor, device: Device, now: datetime) -> None:
     if device.holder_id != actor.account_id and may_decide(actor) is not None:
         raise NotAllowed("not_your_device")
     with db.transaction():
-        _move(device, DeviceState.REVOKED, ended_at=now, code_hash=None, code_ends_at=None)
-        StaffSession.update(ended_at=now).where(
-            StaffSession.device == device, StaffSession.ended_at.is_null()
-        ).execute()
-        audit.record(actor, audit.Act.DEVICE_REVOKED, "device", device.id, school_id=device.school_id)
+        _end(actor, device, now)
+
+
+def end_own_of(actor: Actor, account: Account, now: datetime) -> None:
+    """The registered devices of somebody whose account ends, inside the caller's transaction."""
+    over = (DeviceState.REFUSED, DeviceState.REVOKED)
+    for device in Device.select().where(
+        Device.holder == account, Device.kind != "school", Device.state.not_in(over)
+    ):
+        _end(actor, device, now)
+
+
+def _end(actor: Actor, device: Device, now: datetime) -> None:
+    _move(device, DeviceState.REVOKED, ended_at=now, code_hash=None, code_ends_at=None)
+    StaffSession.update(ended_at=now).where(
+        StaffSession.device == device, StaffSession.ended_at.is_null()
+    ).execute()
+    audit.record(actor, audit.Act.DEVICE_REVOKED, "device", device.id, school_id=device.school_id)
 
 
 def of_holder(account_id: int) -> list[Device]:

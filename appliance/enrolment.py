@@ -34,12 +34,14 @@ def begin(
     network: str,
     now: datetime,
     agent: str = "",
+    known_browser: bytes | None = None,
 ) -> str:
     """Checks code, id and password; half opens a session. Returns its token."""
     asked = device.by_code(zone, code, now)
     token, _ = account.login(
-        config, zone, login_id, password, network=network, now=now, device=asked, enrolling=True, agent=agent
-    )
+        config, zone, login_id, password, network=network, now=now, device=asked, enrolling=True, agent=agent,
+        browser=known_browser,
+    )  # fmt: skip
     return token
 
 

@@ -19,6 +19,7 @@ because messages end in logs.
     ├── LoginRefused             wrong id or password, suspended, throttled; one word for outside
     ├── FactorRefused            a passkey, a code or a password did not prove who is there
     ├── DeviceRefused            this device, or this network, does not lead to this site
+    ├── InvitationInvalid        the link that sets a password is unknown, over or used
     ├── WrongState               the object's state has no such transition
     ├── RegistrationError
     │   ├── TokenUnknown · TokenExpired (SchoolClosed) · TokenUsed
@@ -115,6 +116,14 @@ class DeviceRefused(KaramailError):
         self.reason = reason
 
 
+class InvitationInvalid(KaramailError):
+    """The link sets no password. `reason`: `unknown`, `expired`, `used`, `ended`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class WrongState(KaramailError):
     """The transition is not in the table of `appliance.states`."""
 
@@ -162,6 +171,14 @@ class BudgetSpent(RegistrationError):
 
 class AnswerStranger(KaramailError):
     """An answer came from another address than the mail went to; nothing happens."""
+
+
+class NoteInvalid(KaramailError):
+    """A checkpoint or a verifier key that cannot be read, or whose signature is missing or wrong."""
+
+
+class TreeBroken(KaramailError):
+    """The operation record no longer begins with what a witness or the ward has seen of it."""
 
 
 class BroadcastError(KaramailError):

@@ -226,6 +226,23 @@ def routine_switched(*, off: bool) -> None:
     _line("routine.switched", off=off)
 
 
+# --- the operation record
+
+
+def records_sealed(count: int, size: int) -> None:
+    """New records got their place in the tree, and a checkpoint was signed."""
+    _line("record.sealed", count=count, size=size)
+
+
+def record_cosigned(size: int) -> None:
+    _line("record.cosigned", size=size)
+
+
+def record_broken(error: BaseException) -> None:
+    """An alarm: the record does not continue what was seen of it. Nothing is cosigned any more."""
+    _line("record.broken", error=type(error).__name__)
+
+
 # --- the web sites
 
 

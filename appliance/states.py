@@ -1,7 +1,8 @@
 """Every state and every transition, in one table.
 
-Owns what may follow what for a registration, a broadcast, a delivery and a device. Refuses reasons and
-permissions. Fails with `WrongState`. The diagrams in `docs/flow.md` are generated from here.
+Owns what may follow what for a registration, a broadcast, a delivery, an account, a report and a device.
+Refuses reasons and permissions. Fails with `WrongState`. The diagrams in `docs/flow.md` are generated from
+here.
 """
 
 from collections.abc import Mapping
@@ -48,7 +49,23 @@ class DeviceState(StrEnum):
     REVOKED = "revoked"
 
 
-_R, _B, _D, _V = RegistrationState, BroadcastState, DeliveryState, DeviceState
+class AccountState(StrEnum):
+    INVITED = "invited"  # approved by the ward, no password yet
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    ENDED = "ended"
+
+
+class ReportState(StrEnum):
+    """届出: a person named to the ward, before and after the ward's word."""
+
+    REPORTED = "reported"
+    APPROVED = "approved"
+    REFUSED = "refused"
+
+
+_R, _B, _D = RegistrationState, BroadcastState, DeliveryState
+_A, _P, _V = AccountState, ReportState, DeviceState
 
 # One table per noun: members of different StrEnums with the same word are equal and would share a key.
 TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
@@ -85,6 +102,17 @@ TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
         _V.ACTIVE: frozenset({_V.REVOKED}),
         _V.REFUSED: frozenset(),
         _V.REVOKED: frozenset(),
+    },
+    _A: {
+        _A.INVITED: frozenset({_A.ACTIVE, _A.SUSPENDED, _A.ENDED}),
+        _A.ACTIVE: frozenset({_A.SUSPENDED, _A.ENDED}),
+        _A.SUSPENDED: frozenset({_A.ACTIVE, _A.INVITED, _A.ENDED}),
+        _A.ENDED: frozenset({_A.INVITED}),
+    },
+    _P: {
+        _P.REPORTED: frozenset({_P.APPROVED, _P.REFUSED}),
+        _P.APPROVED: frozenset(),
+        _P.REFUSED: frozenset(),
     },
 }
 

@@ -79,8 +79,8 @@ def free(chosen: Any) -> list[int]:
     """Ids of the addresses that `chosen` selects and nobody else is using, held until the commit.
 
     Whoever ties something to an address holds its row (`registration.request`); such a row is passed over.
-    What was tied to a row between our look and our lock shows in the
-    second look: the first sees other tables as they were before.
+    What was tied to a row between our look and our lock shows in the second look: the first sees other tables
+    as they were before.
     """
     ids = [row[0] for row in db.held(chosen, "FOR UPDATE SKIP LOCKED").tuples()]
     return [row[0] for row in chosen.where(Address.id.in_(ids)).tuples()] if ids else []

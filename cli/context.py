@@ -4,13 +4,17 @@ Owns reading the configuration once and connecting once, when first asked. Refus
 `ConfigInvalid` and the database's sentences.
 """
 
+import time
 from functools import cached_property
 from pathlib import Path
 
 import click
 
-from appliance import config, db
+from appliance import config, db, log
 from appliance.config import Config, Zone
+from appliance.errors import DatabaseUnavailable
+
+_WAIT_S = 2.0
 
 
 class Context:
@@ -29,6 +33,15 @@ class Context:
         if checked:
             db.check_schema()
         return self.config
+
+    def connect_patiently(self, zone: Zone) -> Config:
+        """The same for what starts with the machine: waits until the database is there."""
+        while True:
+            try:
+                return self.connect(zone)
+            except DatabaseUnavailable as error:
+                log.database_unavailable(error)
+                time.sleep(_WAIT_S)
 
 
 pass_context = click.make_pass_decorator(Context)

@@ -3,7 +3,7 @@
 import click
 
 from appliance import keystore
-from appliance.keys import create_secrets
+from appliance.keys import create_secrets, record
 from cli.context import Context, pass_context
 
 
@@ -21,6 +21,6 @@ def create(context: Context) -> None:
     before each unit gets only its own.
     """
     config = context.connect()
-    made = create_secrets(config.secrets_dir)
+    made = [*create_secrets(config.secrets_dir), *record.create(config.secrets_dir)]
     keystore.publish_zone_keys(config.secrets_dir)
     click.echo("\n".join(f"created {path}" for path in made) or "nothing to create")

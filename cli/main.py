@@ -13,6 +13,7 @@ import click
 from appliance.errors import ConfigInvalid, KaramailError, SecretMissing
 from cli import (
     account,
+    audit,
     bounce,
     code,
     configuration,
@@ -71,9 +72,14 @@ main.add_command(dns.dns)
 main.add_command(doctor.doctor)
 main.add_command(account.account)
 main.add_command(device.device)
+main.add_command(audit.audit)
 main.add_command(bounce.bounce)
 main.add_command(route.route)
 main.add_command(code.code)
 main.add_command(registrants.registrants)
 main.add_command(serve.serve)
 main.add_command(status.status)
+
+
+if __name__ == "__main__":
+    main()

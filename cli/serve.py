@@ -29,7 +29,16 @@ def mail(context: Context, worker: str) -> None:
     """The mail daemon: empty mail in, everything out."""
     from smtp import daemon
 
-    daemon.run(context.connect(Zone.MAIL), worker)
+    daemon.run(context.connect_patiently(Zone.MAIL), worker)
+
+
+@serve.command("mail-workers")
+@pass_context
+def mail_workers(context: Context) -> None:
+    """All mail workers of this node, as many as mail.workers says."""
+    from cli import workers
+
+    workers.run(context.config_path, context.config)
 
 
 class _Site(BaseApplication):  # type: ignore[misc]
@@ -73,7 +82,7 @@ def _site(zone: Zone, text: str) -> None:
     @serve.command(zone.value, help=text)
     @pass_context
     def command(context: Context) -> None:
-        config = context.connect(zone)
+        config = context.connect_patiently(zone)
         db.vanish()  # the workers open connections of their own
         _Site(config, zone).run()
 

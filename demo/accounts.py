@@ -1,4 +1,5 @@
-"""The accounts of the town's staff: a principal and one of the staff per school, and a ward officer.
+"""The accounts of the town's staff: a principal and one of the staff per school; a ward officer, an auditor
+and the vendor's responsible person.
 
 Owns their login ids and random passwords, written once to `accounts.txt` (mode 0600) because the database
 keeps only hashes. Refuses to change a password. Fails as `appliance.account` does.
@@ -8,25 +9,29 @@ import os
 import secrets
 
 from appliance import account, clock
-from appliance.actor import Role
+from appliance.actor import Duty, Role
 from appliance.config import Config
 from appliance.models import Account, School
 from demo.places import Places
 from demo.ward import SCHOOLS, WARD_NAME
 
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
-_HEADER = "# login id            password          who. Made for this town alone.\n"
+_HEADER = "# login id            password              who. Made for this town alone.\n"
 
 
 def _password() -> str:
-    """Twelve random characters in three groups: 59 bits, and typable."""
-    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(3))
+    """Sixteen random characters in four groups: 79 bits, and typable."""
+    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4))
 
 
 def open_accounts(config: Config, places: Places, schools: list[School]) -> None:
     """Opens those that are not there yet. `schools` in the order of `ward.SCHOOLS`."""
     everywhere = [school.id for school in schools]
-    wanted = [("kuyakusho", Role.WARD_OFFICER, "区担当者 川島 涼", everywhere, WARD_NAME)]
+    wanted = [
+        ("kuyakusho", Role.WARD_OFFICER, "区担当者 川島 涼", everywhere, WARD_NAME),
+        ("kansa", Role.AUDITOR, "監査担当 白石 薫", [], WARD_NAME),
+        ("itaku", Role.OPERATOR, "取扱責任者 青木 渉", [], "受託事業者"),
+    ]
     for founding, school in zip(SCHOOLS, schools, strict=True):
         key, here, principal = founding.key, [school.id], f"{founding.head} {founding.principal}"
         wanted += [
@@ -38,10 +43,11 @@ def open_accounts(config: Config, places: Places, schools: list[School]) -> None
         if login_id in known:
             continue
         password = _password()
-        _note(places, f"{login_id:<22}{password:<18}{name}({place})\n")  # before the account: never lost
+        _note(places, f"{login_id:<22}{password:<22}{name}({place})\n")  # before the account: never lost
         account.add(
             config, login_id=login_id, role=role, display_name=name, school_ids=school_ids,
             password=password, now=clock.now(),
+            duty=Duty.MANAGER if role is Role.OPERATOR else None,
         )  # fmt: skip
 
 

@@ -151,13 +151,14 @@ def _has_edns(wire: bytes) -> bool:
 
 
 class Nameserver:
-    """`async with Nameserver(records, port)`: answers on 127.0.0.1, UDP and TCP. OSError if it is taken.
+    """`async with Nameserver(records, port)`: answers on `address`, UDP and TCP. OSError if it is taken.
 
     Domains in `failing` and all below them get SERVFAIL, those in `silent` no answer at all.
     """
 
-    def __init__(self, records: Records, port: int) -> None:
-        self._records = records
+    def __init__(self, records: Records, port: int, *, address: str = LOOPBACK) -> None:
+        self.records = records
+        self._address = address
         self._port = port
         self.failing: set[str] = set()
         self.silent: set[str] = set()
@@ -169,14 +170,14 @@ class Nameserver:
             response = dns.message.make_response(dns.message.from_wire(wire))
             response.set_rcode(dns.rcode.SERVFAIL)
             return response.to_wire()
-        return answer(self._records, wire, longest=longest)
+        return answer(self.records, wire, longest=longest)
 
     async def __aenter__(self) -> "Nameserver":
         loop = asyncio.get_running_loop()
         self._udp, _ = await loop.create_datagram_endpoint(
-            lambda: _Udp(self._reply), local_addr=(LOOPBACK, self._port)
+            lambda: _Udp(self._reply), local_addr=(self._address, self._port)
         )
-        self._tcp = await asyncio.start_server(self._conversation, LOOPBACK, self._port)
+        self._tcp = await asyncio.start_server(self._conversation, self._address, self._port)
         return self
 
     async def _conversation(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -66,6 +66,8 @@ def programs(places: Places, mail_workers: int, crowd: int) -> list[Program]:
             for number in range(1, mail_workers + 1)
         ),
         *(Program(site, [*serve, site], site) for site in ("guardian", "sender", "admin")),
+        Program("seal", [*karamail, "audit", "seal"]),
+        Program("witness", [*karamail, "audit", "witness"]),
         Program("recognise", ["sh", "-c", _TIMER, "timer", *karamail, "registrants", "recognise"], "admin"),
         Program("phones", phones),
     ]

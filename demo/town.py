@@ -18,6 +18,7 @@ from types import FrameType
 
 from appliance import config, db, keys, keystore, security_code
 from appliance.errors import KaramailError, OperatorError
+from appliance.keys import record
 from appliance.models import School
 from demo import accounts, certificate, dns, ports, seed, settings, ward
 from demo import places as town
@@ -46,6 +47,7 @@ def prepare(places: Places, guardians: int) -> int:
     db.connect(loaded)
     db.migrate()
     keys.create_secrets(places.secrets_dir)
+    record.create(places.secrets_dir)
     keystore.publish_zone_keys(places.secrets_dir)
     dkim_keys = keys.signing.read(places.secrets_dir / "mail")
     places.zone_file.write_text(dns.master_file(dkim_keys), encoding="ascii")

@@ -30,6 +30,7 @@ from appliance.config import Config
 from appliance.delivery import Claimed, Journal
 from appliance.errors import AddressInvalid, DatabaseUnavailable, JournalRefused, KeyRefused
 from appliance.keys import Keyring, Purpose, Slot
+from appliance.record import daily
 from smtp.ahead import Ahead
 from smtp.dispatch import Dispatch
 from smtp.exchange import URGENT, Ledger
@@ -196,6 +197,7 @@ class Relay:
             self._requests_due = clock.monotonic() + _EXPIRE_REQUESTS_S
             await self._in_database(registration.expire, now)
             await self._in_database(delivery_test.start_due, self._config, now)
+            await self._in_database(daily.queue, self._config, self._keyring, now)
         await self._doubt(now)
         for station in self._dispatch.stations:
             station.tick()

@@ -28,19 +28,19 @@ from appliance.keystore import WARD
 from appliance.models import Broadcast, School, SchoolClass
 from appliance.registration import routine
 from appliance.registration.request import link_token
-from smtp import answer_address, letters, return_path
+from smtp import answer_address, checkpoint, letters, return_path
 from smtp.dkim import Signer, Template
 from smtp.terms import Message
 
 _TEMPLATES_MAX = 1000  # more than a ward has schools: all of them may send in one morning
 _WITH_FORM = (LetterKind.REPLY, LetterKind.ASK_AGAIN)
 _WITH_LINK = (*_WITH_FORM, LetterKind.NOT_ENCRYPTED)
-_ASKING = LetterKind.PROVE
 _UNASKED = (
     LetterKind.NEWCOMER,
     LetterKind.CHANGE,
     LetterKind.CHANGED,
     LetterKind.PROVE,
+    LetterKind.CHECKPOINT,
 )  # they answer no mail of their reader
 
 
@@ -73,6 +73,7 @@ class Renderer:
         self._registration = mail.registration_domain.encode()
         self._schools: dict[int, School] = {}
         self._classes: dict[int, list[SchoolClass]] = {}
+        self._notes: dict[str, str] = {}
         self._broadcasts: OrderedDict[int, _Prepared] = OrderedDict()
 
     def _active_keys(self) -> signing.Keys:
@@ -105,6 +106,8 @@ class Renderer:
         claims = list(claims)
         for school_id in {claimed.school_id for claimed in claims if claimed.kind in _WITH_FORM}:
             self._classes[school_id] = classes(school_id)  # read anew: they change
+        for size in {claimed.about for claimed in claims if claimed.kind == LetterKind.CHECKPOINT}:
+            self._notes[size] = checkpoint.read(int(size))
         for claimed in claims:
             if claimed.school_id != WARD and claimed.school_id not in self._schools:
                 self._schools[claimed.school_id] = School.get_by_id(claimed.school_id)
@@ -189,10 +192,11 @@ class Renderer:
         school = self._schools.get(claimed.school_id)
         ward = self._config.ward
         url = ""
+        note = self._notes[claimed.about] if claimed.kind == LetterKind.CHECKPOINT else ""
         if claimed.kind in _WITH_LINK and claimed.registration_id is not None:
             link = token.write(link_token(self._keyring, claimed.registration_id))
             url = f"{self._config.guardian.origin}/r/{link}"
-        elif claimed.kind == _ASKING:
+        elif claimed.kind == LetterKind.PROVE:
             url = self._confirmation_link(claimed)
         subject, text = letters.write(
             LetterKind(claimed.kind),
@@ -206,6 +210,7 @@ class Renderer:
             url=url,
             hours=str(self._config.registration.token_hours),
             inquiry=f"お問い合わせ / Questions: {ward.inquiry}" if ward.inquiry else "",
+            **(checkpoint.marks(self._config, note) if note else {}),
         )
         return self._signer.template(
             [
@@ -213,9 +218,9 @@ class Renderer:
                 (b"Subject", _words("Subject", subject)),
                 (b"Date", format_datetime(claimed.created_at).encode()),
                 (b"Auto-Submitted", b"auto-generated" if claimed.kind in _UNASKED else b"auto-replied"),
-                *_MIME,
+                *(checkpoint.HEADERS if note else _MIME),
             ],
-            _body(text),
+            checkpoint.body(text, note) if note else _body(text),
         )
 
     def _from(self, school: School | None) -> list[tuple[bytes, bytes]]:

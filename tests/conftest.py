@@ -19,6 +19,7 @@ import pytest
 
 from appliance import db, keys
 from appliance.config import Config
+from appliance.keys import record
 from tests.support.postgres import Cluster
 from tests.support.programs import TIERS
 from tests.support.settings import settings, write_settings
@@ -133,6 +134,7 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One set of secrets for every zone, made once; do not write into it."""
     folder = tmp_path_factory.mktemp("secrets")
     keys.create_secrets(folder)
+    record.create(folder)
     return folder
 
 

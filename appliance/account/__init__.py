@@ -1,9 +1,17 @@
-"""Accounts of staff, how they prove who they are, and their sessions (R15, R16, R21).
+"""Accounts of staff: who has one, what proves it, what it opens (R15, R16, R19, R21, R33).
 
 | room | owns |
 |---|---|
-| `people` | who has an account |
-| `password` | what may be one |
+| `people` | new accounts and their passwords |
+| `report` | 届出: a person is named to the ward, the ward decides |
+| `invitation` | the link with which a person sets the password |
+| `handover` | people end, move, are suspended |
+| `register` | who manages and who handles each school's ids |
+| `training` | who has read the rules this school year |
+| `term` | when a password is due |
+| `password`, `guessable` | what may be one |
+| `throttle` | how many wrong ones are too many |
+| `opening` | an operator opens registrants, for a reason |
 | `session` | the first step of a login, and what a session opens |
 | `second_step` | the second step, and proving anew who is there before a weighty act |
 | `factor`, `passkey`, `one_time`, `recovery` | what is shown in that step |

@@ -6,10 +6,12 @@ Owns the Argon2id form and the rules for a new password. Refuses to know account
 
 import os
 import unicodedata
+from collections.abc import Iterable
 
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
+from appliance.account.guessable import guessable
 from appliance.config import Config
 from appliance.errors import TextInvalid
 
@@ -40,12 +42,14 @@ def _password_form(password: str) -> bytes:
     return unicodedata.normalize("NFKC", password).encode()
 
 
-def check(config: Config, password: str, *forbidden: str) -> None:
-    """Raises `TextInvalid("password", …)`: `too_short`, `too_long`, `guessable`."""
+def check(config: Config, password: str, known: Iterable[str]) -> None:
+    """`known` is what a stranger may know of the person and the ward (`guessable.words_of_ward`).
+
+    Raises `TextInvalid("password", …)`: `too_short`, `too_long`, `guessable`.
+    """
     if len(password) < config.account.password_min_length:
         raise TextInvalid("password", "too_short")
     if len(password) > 200:
         raise TextInvalid("password", "too_long")
-    folded = unicodedata.normalize("NFKC", password).casefold()
-    if len(set(folded)) < 5 or any(word and word.casefold() in folded for word in forbidden):
+    if guessable(password, known):
         raise TextInvalid("password", "guessable")

@@ -6,23 +6,21 @@ already. Passkeys are never throttled, so nobody can lock their owner out. Refus
 `FactorRefused`.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from appliance import audit, db, token
-from appliance.account import factor, one_time, passkey, recovery, session
+from appliance.account import factor, one_time, passkey, recovery, session, throttle
 from appliance.account import password as passwords
 from appliance.account.person import Halfway, Person
 from appliance.actor import Actor
 from appliance.config import Config
 from appliance.errors import FactorRefused
 from appliance.keys import Keyring
-from appliance.models import Account, Factor, LoginFailure, StaffSession
+from appliance.models import Account, Factor, StaffSession
 
-_WINDOW = timedelta(minutes=15)
 Way = Literal["passkey", "code", "recovery", "password"]
 
 
@@ -158,51 +156,52 @@ def confirm(config: Config, keyring: Keyring, actor: Actor, proof: Proof, now: d
 def _proved(config: Config, keyring: Keyring, who: Person, proof: Proof, now: datetime) -> None:
     if proof.way not in ways(config, who):
         raise FactorRefused("not_this_way")
-    if proof.way == "passkey":
-        with db.guarded():
-            passkey.check(config, who, proof.text, now)
-        return
-    _not_too_often(config, who, now)
+    if proof.way != "passkey":
+        _not_too_often(config, who, now)
     try:
-        if proof.way == "code":
+        if proof.way == "passkey":
+            with db.guarded():
+                passkey.check(config, who, proof.text, now)
+        elif proof.way == "code":
             one_time.check(keyring, who, proof.text, now)
         elif proof.way == "recovery":
             recovery.check(who, proof.text, now)
         elif not passwords.matches(proof.text, Account.get_by_id(who.account_id).password_phc):
             raise FactorRefused("password")
-    except FactorRefused:
-        with db.transaction():
-            LoginFailure.create(login_hash=_counted_as(who), network=who.network, at=now)
+    except FactorRefused as refused:
+        _note(config, who, proof.way, refused.reason, now)
         raise
     if proof.way == "recovery":
-        _record_used(who)
+        with db.transaction():
+            left = recovery.left(who.account_id, who.zone)
+            _record(who, audit.Act.RECOVERY_CODE_USED, "account", who.account_id, codes_left=left)
 
 
-def _record_used(who: Person) -> None:
-    row = StaffSession.get_by_id(who.session_id)
+def _note(config: Config, who: Person, way: Way, reason: str, now: datetime) -> None:
+    """Counts a refusal, and records the first and the one after which it is throttled."""
+    counted = _counted_as(who, "passkey" if way == "passkey" else "code")
     with db.transaction():
-        audit.record(
-            session.actor_of(row, who.network), audit.Act.RECOVERY_CODE_USED, "account", who.account_id,
-            left=recovery.left(who.account_id, who.zone),
-        )  # fmt: skip
+        first = throttle.note(counted, who.network, None, now)
+        wait_s = 0 if way == "passkey" else throttle.everywhere_s(config, counted, now)
+        if first or wait_s:
+            result = "throttled" if wait_s else reason
+            _record(who, audit.Act.FACTOR_REFUSED, "session", who.session_id, result=result, way=way)
+
+
+def _record(who: Person, act: audit.Act, kind: str, object_id: int | None, **more: Any) -> None:
+    """Also for somebody between the two steps, who is no actor yet."""
+    acting = session.actor_of(StaffSession.get_by_id(who.session_id), who.network)
+    audit.record(acting, act, kind, object_id, **more)
 
 
 def _not_too_often(config: Config, who: Person, now: datetime) -> None:
-    most = config.account.failures_per_quarter_hour
-    times = [
-        at
-        for (at,) in LoginFailure.select(LoginFailure.at)
-        .where(LoginFailure.login_hash == _counted_as(who), LoginFailure.at > now - _WINDOW)
-        .order_by(LoginFailure.at)
-        .tuples()
-    ]
-    if len(times) >= most:
-        wait = times[-most] + _WINDOW - now
-        raise FactorRefused("throttled", wait_s=max(1, int(wait.total_seconds())))
+    wait_s = throttle.everywhere_s(config, _counted_as(who, "code"), now)
+    if wait_s:
+        raise FactorRefused("throttled", wait_s=wait_s)
 
 
-def _counted_as(who: Person) -> bytes:
-    return hashlib.sha256(f"second step\x1f{who.account_id}".encode()).digest()
+def _counted_as(who: Person, what: str) -> bytes:
+    return throttle.login_hash(f"second step\x1f{what}\x1f{who.account_id}")
 
 
 def _own_device(who: Person) -> bool:

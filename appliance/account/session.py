@@ -2,24 +2,22 @@
 
 Owns login with throttling, server-side sessions and their end. Where a second step is due, the session is
 half open: `resolve` does not see it, `halfway` does, and only `second_step` opens it. Refuses to say which of
-id and password was wrong, to know cookies, and to lock an account for good: throttling is per account *and*
-network, so that a stranger elsewhere cannot lock a principal out. Fails with `LoginRefused`.
+id and password was wrong, to know cookies, and to lock an account for good (`throttle` says who waits). Fails
+with `LoginRefused`.
 """
 
-import hashlib
 from datetime import datetime, timedelta
 
 from appliance import audit, db, token
-from appliance.account import factor
+from appliance.account import factor, throttle
 from appliance.account import password as passwords
 from appliance.account.person import Halfway
 from appliance.actor import Actor, Role
 from appliance.config import Config, Zone
 from appliance.errors import LoginRefused
-from appliance.models import Account, AccountSchool, Device, LoginFailure, StaffSession
+from appliance.models import Account, AccountSchool, Device, StaffSession
 from appliance.states import DeviceState
 
-_WINDOW = timedelta(minutes=15)
 _TOUCH = timedelta(minutes=1)  # a session's last sign of life is written at most so often
 _HALF_OPEN = timedelta(minutes=15)
 AGENT_MAX = 60
@@ -36,39 +34,32 @@ def login(
     device: Device | None = None,
     enrolling: bool = False,
     agent: str = "",
+    browser: bytes | None = None,
 ) -> tuple[str, Actor | Halfway]:
     """Checks id and password and opens a session on `zone`, or half opens it. Returns the cookie's token.
 
     `device` is the known device that asks, or the one that is just `enrolling`; `agent` its browser as people
-    call it. Raises `LoginRefused`:
-    `wrong`, `suspended`, `throttled`, `not_your_device`. The time it takes does not depend on whether the
-    account exists.
+    call it; `browser` names one in which this account has logged in before. Raises `LoginRefused`: `wrong`,
+    `suspended`, `throttled`, `not_your_device`. The time it takes does not depend on whether the account
+    exists.
     """
     login_id = login_id.strip().lower()
-    login_hash = hashlib.sha256(login_id.encode()).digest()
+    login_hash = throttle.login_hash(login_id)
     with db.guarded():
-        failures = list(
-            LoginFailure.select(LoginFailure.at)
-            .where(
-                LoginFailure.login_hash == login_hash,
-                LoginFailure.network == network,
-                LoginFailure.at > now - _WINDOW,
-            )
-            .order_by(LoginFailure.at)
-            .tuples()
-        )
-        if len(failures) >= config.account.failures_per_quarter_hour:
-            wait = failures[-config.account.failures_per_quarter_hour][0] + _WINDOW - now
-            raise LoginRefused("throttled", wait_s=max(1, int(wait.total_seconds())))
+        wait_s = throttle.wait_s(config, login_hash, network, browser, now)
+        if wait_s:
+            raise LoginRefused("throttled", wait_s=wait_s)
         account = Account.get_or_none(Account.login_id == login_id)
     matches = passwords.matches(password, account.password_phc if account else passwords.NOBODY)
-    if account is None or not matches or account.state != "active":
+    why = _why_not(account if matches else None, device)
+    if account is None or why is not None:
         with db.transaction():
-            LoginFailure.create(login_hash=login_hash, network=network, at=now)
-            LoginFailure.delete().where(LoginFailure.at < now - timedelta(days=1)).execute()
-        raise LoginRefused("suspended" if account is not None and matches else "wrong")
-    if device is not None and not _theirs(device, account):
-        raise LoginRefused("not_your_device")
+            first = throttle.note(login_hash, network, browser, now)
+            wait_s = throttle.wait_s(config, login_hash, network, browser, now)
+            if (first or wait_s) and not throttle.is_flood(network, now):
+                who = None if account is None else (account.id, account.role)
+                audit.record_refused_login(zone, network, who, "throttled" if wait_s else why or "wrong")
+        raise LoginRefused(why or "wrong")
     half = enrolling or factor.second_step(config, account, zone, device)
     life = _HALF_OPEN if half else timedelta(hours=config.account.session_hours)
     secret = token.fresh()
@@ -184,6 +175,7 @@ def actor_of(session: StaffSession, network: str) -> Actor:
         display_name=account.display_name,
         device_id=session.device_id,
         confirmed_at=session.confirmed_at,
+        password_changed_at=account.password_changed_at,
     )
 
 
@@ -197,6 +189,15 @@ def _halfway(session: StaffSession, network: str) -> Halfway:
         device_id=session.device_id,
         display_name=session.account.display_name,
     )
+
+
+def _why_not(account: Account | None, device: Device | None) -> str | None:
+    """`account` is the one whose password was right."""
+    if account is None:
+        return "wrong"
+    if account.state != "active":
+        return "suspended"
+    return None if device is None or _theirs(device, account) else "not_your_device"
 
 
 def _theirs(device: Device, account: Account) -> bool:

@@ -9,6 +9,7 @@ sees his slip then stops it whole.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from appliance import access, audience, audit, db
 from appliance.actor import Actor, Role
@@ -173,7 +174,7 @@ def _may_decide(actor: Actor, broadcast: Broadcast) -> str | None:
     return access.may_write(actor, broadcast.school_id)
 
 
-def _record(actor: Actor, act: audit.Act, broadcast: Broadcast, **detail: int) -> None:
+def _record(actor: Actor, act: audit.Act, broadcast: Broadcast, **detail: Any) -> None:
     audit.record(actor, act, "broadcast", broadcast.id, school_id=broadcast.school_id, result="ok", **detail)
 
 

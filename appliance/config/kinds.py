@@ -5,6 +5,7 @@ expected; pydantic names the key.
 """
 
 import re
+from datetime import date
 from ipaddress import ip_address, ip_network
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -56,6 +57,16 @@ def _time_zone(text: str) -> str:
     return text
 
 
+def _month_day(text: str) -> str:
+    try:
+        if not re.fullmatch(r"[0-9]{2}-[0-9]{2}", text):
+            raise ValueError
+        date(2001, int(text[:2]), int(text[3:]))  # no leap year: a term begins every year
+    except ValueError:
+        raise ValueError("expected a day as MM-DD, for example 04-01") from None
+    return text
+
+
 def _mailbox(text: str) -> str:
     try:
         address.parse(text)
@@ -86,6 +97,7 @@ Origin = Annotated[str, AfterValidator(_origin)]
 Line = Annotated[str, AfterValidator(_line)]
 IpFamily = Annotated[str, AfterValidator(_ip_family)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
+MonthDay = Annotated[str, AfterValidator(_month_day)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 NetworkText = Annotated[str, AfterValidator(_network)]
 

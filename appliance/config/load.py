@@ -57,6 +57,7 @@ def _anchored(table: dict[str, object], base: Path) -> dict[str, object]:
         anchor(table.get("relay"), key)
     for key in ("tls_cert", "tls_key"):
         anchor(table.get("mail"), key)
+    anchor(table.get("audit"), "witness_file")
     database = table.get("database")
     anchor(database, "password_file")
     if isinstance(database, dict):

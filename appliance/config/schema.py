@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from appliance import address
 from appliance.config.alignment import why_unaligned
-from appliance.config.entrance import Devices, Factors
+from appliance.config.entrance import Account, Devices, Factors
 from appliance.config.kinds import (
     Endpoint,
     HostName,
@@ -27,6 +27,7 @@ from appliance.config.kinds import (
     Section,
     TimeZone,
 )
+from appliance.config.record import Audit
 
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 """Where Debian keeps the certificates of public authorities."""
@@ -288,13 +289,6 @@ class Broadcast(Section):
     test_hour: int = Field(15, ge=7, le=20, description="Its hour, local time.")
 
 
-class Account(Section):
-    session_idle_minutes: int = Field(30, ge=5, le=720, description="A session without a click ends.")
-    session_hours: int = Field(10, ge=1, le=24, description="Longest session.")
-    password_min_length: int = Field(12, ge=8, le=64, description="Characters of a password.")
-    failures_per_quarter_hour: int = Field(10, ge=3, description="Wrong passwords per account and network.")
-
-
 class Dns(Section):
     """What `karamail dns` prints and `karamail doctor` looks for."""
 
@@ -344,7 +338,13 @@ class Config(Section):
         test_hour=15,
     )
     account: Account = Account.model_construct(
-        session_idle_minutes=30, session_hours=10, password_min_length=12, failures_per_quarter_hour=10
+        session_idle_minutes=30, session_hours=10, password_min_length=12,
+        term_starts=["04-01", "09-01", "01-08"], password_notice_days=14, password_grace_days=14,
+        invitation_hours=72, failures_per_quarter_hour=10, failures_per_account_per_quarter_hour=30,
+        failures_per_network_per_quarter_hour=100,
+    )  # fmt: skip
+    audit: Audit = Audit.model_construct(
+        mail_to=None, mail_hour=7, keep_days=1096, seal_every_s=30, keys=[], witness_file=None
     )
     factors: Factors = Factors.model_construct(required_for=["ward_officer", "operator"], confirm_minutes=15)
     devices: Devices = Devices.model_construct(

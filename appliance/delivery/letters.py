@@ -34,6 +34,7 @@ class LetterKind(StrEnum):
     HELP = "help"
     INQUIRY_KEPT = "inquiry_kept"
     PROVE = "prove"  # is this address still the guardian's?
+    CHECKPOINT = "checkpoint"  # to the ward: the operation record's; `about` is its size
 
 
 def queue(

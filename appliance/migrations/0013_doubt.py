@@ -1,9 +1,6 @@
 """Whose address is it by now? Registrations in doubt, letters that ask, and test broadcasts (配信テスト)."""
 
-import re
-from collections.abc import Sequence
-
-from appliance.db import ddl, engine, statement
+from appliance.db import allow, ddl
 
 SCHEMA = """
 ALTER TABLE registration ADD COLUMN doubted_at BIGINT;
@@ -19,27 +16,3 @@ def up(_migrator: object, _db: object) -> None:
     ddl(SCHEMA)
     allow("delivery", "kind", ("prove",))
     allow("broadcast", "category", ("test",))
-
-
-def allow(table: str, column: str, words: Sequence[str]) -> None:
-    """Widens the check on a column of closed words, whatever it allows by now (as migration 0003 does)."""
-    if engine() == "sqlite":
-        (text,) = statement("SELECT sql FROM sqlite_schema WHERE name = ?", table).fetchone()
-        (version,) = statement("PRAGMA schema_version").fetchone()
-        listed = re.compile(rf"(\b{column} IN \()([^)]*)(\))")
-        added = ", ".join(f"'{word}'" for word in words)
-        wider = listed.sub(lambda found: f"{found[1]}{found[2].strip()}, {added}{found[3]}", text, count=1)
-        statement("PRAGMA writable_schema = ON")
-        statement("UPDATE sqlite_schema SET sql = ? WHERE name = ?", wider, table)
-        statement(f"PRAGMA schema_version = {version + 1}")
-        statement("PRAGMA writable_schema = OFF")
-        return
-    constraint = f"{table}_{column}_check"
-    (text,) = statement(
-        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = ?", constraint
-    ).fetchone()
-    every = ", ".join(f"'{word}'" for word in (*re.findall(r"'([a-z_]+)'", text), *words))
-    ddl(
-        f"ALTER TABLE {table} DROP CONSTRAINT {constraint}, "
-        f"ADD CONSTRAINT {constraint} CHECK ({column} IN ({every}))"
-    )

@@ -7,7 +7,18 @@ the two together. Refuses rules: those live in the module named like the noun. F
 from appliance.models.base import Table, database
 from appliance.models.factors import Challenge, Factor, RecoveryCode
 from appliance.models.guard import Alarm, BudgetUse, CodePause
-from appliance.models.people import Account, AccountSchool, Audit, Device, LoginFailure, StaffSession
+from appliance.models.people import (
+    Account,
+    AccountSchool,
+    Audit,
+    Device,
+    Invitation,
+    LoginFailure,
+    Opening,
+    PersonReport,
+    StaffSession,
+    Training,
+)
 from appliance.models.queue import (
     Attempt,
     Broadcast,
@@ -19,6 +30,7 @@ from appliance.models.queue import (
     Prepared,
     Worker,
 )
+from appliance.models.record import AuditCheckpoint, AuditCosignature, AuditLeaf, AuditMailed, AuditNode
 from appliance.models.registry import Address, Child, Inbound, Registration
 from appliance.models.school import School, SchoolClass, SchoolKey, SecurityCode, WrappedKey, ZoneKey
 from appliance.models.transport import MtaStsPolicy, TlsReport, TlsTally
@@ -26,11 +38,13 @@ from appliance.models.transport import MtaStsPolicy, TlsReport, TlsTally
 ALL = (
     ZoneKey, School, SchoolClass, SchoolKey, WrappedKey, SecurityCode,
     Account, AccountSchool, LoginFailure, Device, StaffSession, Factor, RecoveryCode, Challenge, Audit,
+    PersonReport, Invitation, Training, Opening,
     Address, Child, Registration, Inbound, Broadcast, Delivery, Attempt,
     NotedBounce, Prepared, Worker, Pace,
     MtaStsPolicy, TlsTally, TlsReport,
     BudgetUse, CodePause, Alarm,
     Confirmation, Inquiry,
+    AuditLeaf, AuditNode, AuditCheckpoint, AuditCosignature, AuditMailed,
 )  # fmt: skip
 
 __all__ = [
@@ -41,6 +55,11 @@ __all__ = [
     "Alarm",
     "Attempt",
     "Audit",
+    "AuditCheckpoint",
+    "AuditCosignature",
+    "AuditLeaf",
+    "AuditMailed",
+    "AuditNode",
     "Broadcast",
     "BudgetUse",
     "Challenge",
@@ -52,10 +71,13 @@ __all__ = [
     "Factor",
     "Inbound",
     "Inquiry",
+    "Invitation",
     "LoginFailure",
     "MtaStsPolicy",
     "NotedBounce",
+    "Opening",
     "Pace",
+    "PersonReport",
     "Prepared",
     "RecoveryCode",
     "Registration",
@@ -67,6 +89,7 @@ __all__ = [
     "Table",
     "TlsReport",
     "TlsTally",
+    "Training",
     "Worker",
     "WrappedKey",
     "ZoneKey",

@@ -1,6 +1,14 @@
 """Accounts of staff, their sessions, and the operation record."""
 
-from peewee import BigIntegerField, BlobField, BooleanField, CompositeKey, ForeignKeyField, TextField
+from peewee import (
+    BigIntegerField,
+    BlobField,
+    BooleanField,
+    CompositeKey,
+    ForeignKeyField,
+    IntegerField,
+    TextField,
+)
 
 from appliance.models.base import Table
 from appliance.models.fields import MomentField
@@ -15,6 +23,7 @@ class Account(Table):
     display_name = TextField()
     password_phc = TextField()
     state = TextField(default="active")
+    duty = TextField(default="handler")
     password_changed_at = MomentField()
     created_at = MomentField()
 
@@ -30,10 +39,14 @@ class AccountSchool(Table):
 
 
 class LoginFailure(Table):
-    """A wrong password, for throttling. Login ids are kept only hashed: people mistype passwords there."""
+    """A wrong password, for throttling. Login ids are kept only hashed: people mistype passwords there.
+
+    `browser` is set where the attempt came from a browser in which the account has logged in before.
+    """
 
     login_hash = BlobField()
     network = TextField()
+    browser = BlobField(null=True)
     at = MomentField()
 
 
@@ -60,6 +73,56 @@ class Device(Table):
     ended_at = MomentField(null=True)
 
 
+class PersonReport(Table):
+    """届出 (R15, R19): somebody named to the ward for a school, or for the ward or vendor where none."""
+
+    school = ForeignKeyField(School, null=True)
+    login_id = TextField()
+    display_name = TextField()
+    role = TextField()
+    duty = TextField()
+    state = TextField(default="reported")
+    reported_by = ForeignKeyField(Account)
+    reported_at = MomentField()
+    decided_by = ForeignKeyField(Account, null=True)
+    decided_at = MomentField(null=True)
+    account = ForeignKeyField(Account, null=True)
+
+
+class Invitation(Table):
+    """A link that sets a password once: the first one, or a new one for who lost theirs."""
+
+    account = ForeignKeyField(Account)
+    token_hash = BlobField(unique=True)
+    issued_at = MomentField()
+    expires_at = MomentField()
+    used_at = MomentField(null=True)
+    ended_at = MomentField(null=True)
+
+
+class Training(Table):
+    """Somebody has read the rules in this school year, which begins in April (R33)."""
+
+    account = ForeignKeyField(Account)
+    school_year = IntegerField()
+    acknowledged_at = MomentField()
+
+    class Meta:
+        primary_key = CompositeKey("account", "school_year")
+
+
+class Opening(Table):
+    """For a stated reason an operator may open a school's registrants, in one session, for a while."""
+
+    account = ForeignKeyField(Account)
+    school = ForeignKeyField(School)
+    session_id = BigIntegerField()
+    reason = TextField()
+    reference = TextField()
+    opened_at = MomentField()
+    ends_at = MomentField()
+
+
 class StaffSession(Table):
     """A login on one of the two staff sites; the cookie holds the token, the table only its hash.
 
@@ -82,7 +145,7 @@ class StaffSession(Table):
 
 
 class Audit(Table):
-    """操作記録 (R27): who, what, on what, when, where, with what result. No personal data."""
+    """操作記録 (R27): who, what, on what, when, where, why, with what result. No personal data."""
 
     at = MomentField()
     account_id = BigIntegerField(null=True)
@@ -96,3 +159,5 @@ class Audit(Table):
     school_id = BigIntegerField(null=True)
     result = TextField()
     detail = TextField(default="{}")
+    device_id = BigIntegerField(null=True)
+    reason = TextField(default="")

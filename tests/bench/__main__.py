@@ -1,13 +1,14 @@
 """Runs the figures: `python -m tests.bench [--quick] [--without-peer] [--only NAME] [--recipients N]`.
 
 That is `make bench [QUICK=1] [ONLY=urgent]`; `--only` measures one of rsa, one, growth, ahead, peer,
-urgent, forecast, inbound, peers, arrivals. `peers`: Karamail, Postfix + OpenDKIM and Exim side by side, plain
-and over STARTTLS. `arrivals`: empty mails in on SQLite, on PostgreSQL and at Postfix's smtpd, and what idle
-connections cost. These two are measured only when asked for.
+urgent, forecast, inbound, peers, arrivals, record. `peers`: Karamail, Postfix + OpenDKIM and Exim side by
+side, plain and over STARTTLS. `arrivals`: empty mails in on SQLite, on PostgreSQL and at Postfix's smtpd,
+and what idle connections cost. `record`: what the operation record costs. These three are measured only
+when asked for.
 
 In one go, one after the other: the RSA rate, Karamail with 1 and 2 workers, how it grows, Postfix +
-OpenDKIM, empty mails in, the RSA rate again (machines warm up and slow down; their mean counts). Both sides
-keep their data on the same disk, in one folder under /var/tmp that is removed afterwards.
+OpenDKIM, empty mails in, the RSA rate again (machines warm up and slow down; their mean counts). Both
+sides keep their data on the same disk, in one folder under /var/tmp that is removed afterwards.
 """
 
 import argparse
@@ -24,18 +25,25 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType, ModuleType
 
-from tests.bench import arrivals, exim_peer, lanes, postfix_peer
+from tests.bench import arrivals, exim_peer, lanes, postfix_peer, record
 from tests.bench.figures import Blast, Figures
 from tests.bench.inbound import Arrived, flood
 from tests.bench.rsa_rate import rsa_rate
 from tests.bench.sinks import Sinks
 from tests.bench.tls_sinks import TlsSinks
 
-FULL = {"base": 43_000, "sizes": (5_000, 43_000, 200_000), "mails": 10_000, "rsa_s": 4.0, "forecast": 1200}
-QUICK = {"base": 5_000, "sizes": (5_000, 10_000), "mails": 3_000, "rsa_s": 1.0, "forecast": 300}
+FULL = {
+    "base": 43_000,
+    "sizes": (5_000, 43_000, 200_000),
+    "mails": 10_000,
+    "rsa_s": 4.0,
+    "forecast": 1200,
+    "share": 1,
+}
+QUICK = {"base": 5_000, "sizes": (5_000, 10_000), "mails": 3_000, "rsa_s": 1.0, "forecast": 300, "share": 10}
 WORKERS = 2
 URGENT = 600
-ON_DEMAND = ("peers", "arrivals")
+ON_DEMAND = ("peers", "arrivals", "record")
 LEFT_OUT_QUICK = ("urgent", "forecast")  # a minute is soon over; `--only` measures them all the same
 KINDS = ("rsa", "one", "growth", "ahead", "peer", "urgent", "forecast", "inbound", *ON_DEMAND)
 RESULTS = Path("var/bench")
@@ -52,6 +60,7 @@ class Bench:
         self._mails: int = plan["mails"]
         self._rsa_s: float = plan["rsa_s"]
         self._forecast_for: int = plan["forecast"]
+        self._share: int = plan["share"]
         self._folder = folder
         self._karamail = _karamail_side()
 
@@ -85,6 +94,7 @@ class Bench:
             ),
             ("arrivals", "empty mails in, each way", self._arrivals),
             ("rsa", "RSA-2048 again", self._rsa),
+            ("record", "the operation record", self._record),
         ]
 
     def _sides(self) -> list[tuple[str, bool, Callable[[], None]]]:
@@ -209,6 +219,13 @@ class Bench:
         if arrived.refused:
             self.figures.remarks.append(f"{where}: {arrived.refused} refused: {arrived.first_refusal}")
         return round(arrived.per_s, 1)
+
+    def _record(self) -> None:
+        self.figures.record = record.measure(
+            verified=1_000_000 // self._share,
+            records=5_000_000 // self._share,
+            registrants=60_000 // self._share,
+        )
 
 
 def _karamail_side() -> ModuleType | None:

@@ -76,6 +76,8 @@ class Figures:
     overtaking: Overtaking | None = None
     forecast_errors: list[float] = field(default_factory=list)
     """Of the first broadcast, by the table alone, and of the second."""
+    record: dict[str, Any] | None = None
+    """As `tests.bench.record.measure` returns it."""
     remarks: list[str] = field(default_factory=list)
 
     def ratios(self) -> dict[str, float | None]:
@@ -157,6 +159,7 @@ class Figures:
         if self.forecast_errors:
             shown = ", ".join(f"{error:+.0%}" for error in self.forecast_errors)
             lines.append(f"{'Error of the forecast':34}{'':>11}   first and second broadcast: {shown}")
+        lines += _of_record(self.record)
         lines.append("")
         for name, value in self.ratios().items():
             shown = "not measured" if value is None else f"{value:g}"
@@ -180,6 +183,23 @@ class Figures:
 
 def _ratio(one: Blast | None, other: Blast | None) -> float | None:
     return _rounded(one.per_s / other.per_s) if one and other else None
+
+
+def _of_record(found: dict[str, Any] | None) -> list[str]:
+    if found is None:
+        return []
+    pages = [
+        f"{f'  page, {name}':34}{'':>11}   p50 {p50:.1f} ms, p95 {p95:.1f} ms"
+        for name, (p50, p95) in found["pages_ms"].items()
+    ]
+    return [
+        f"Operation record, {found['records']:,} records, {found['registrants']:,} registrants",
+        f"{'  written by three writers':34}{'':>20}{found['written_per_s']:>8,}",
+        f"{'  sealed':34}{'':>20}{found['sealed_per_s']:>8,}",
+        f"{'  verified':34}{found['verified']:>11,}{found['verify_s']:>9.2f}"
+        f"{found['verified'] / found['verify_s']:>8,.0f}{found['verify_rss_mb']:>8}",
+        *pages,
+    ]
 
 
 def _rounded(value: float | None, digits: int = 2) -> float | None:

@@ -14,73 +14,41 @@ import ssl
 import struct
 import subprocess
 import sys
-import tempfile
-import time
+from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import cast
 
 import trustme
 import uvloop
 
 from tests.bench.message import SITES
-from tests.bench.sinks import Sink
-from tests.support.waiting import free_port, listening, until
+from tests.bench.receivers import Receivers
 
-_FIRST = 11
 _PROCESSES = 2
 _COUNT = struct.Struct("<q")
 _EHLO = b"250-sink.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n%b250 SIZE 10000000\r\n"
 
 
-class TlsSinks:
-    """`with TlsSinks() as sinks:` starts them; `sinks.wait(n)` returns when they have counted n messages."""
+class TlsSinks(Receivers):
+    """A few processes, each on some of the addresses."""
 
-    def __init__(self) -> None:
-        port = free_port()
-        self.all = [Sink(domain, f"127.0.0.{_FIRST + number}", port) for number, domain in enumerate(SITES)]
-        self._running: list[subprocess.Popen[bytes]] = []
-
-    def __enter__(self) -> "TlsSinks":
-        self._folder = tempfile.TemporaryDirectory(prefix="karamail-tls-sinks-")
-        folder = Path(self._folder.name)
+    def _start(self) -> Iterator[subprocess.Popen[bytes]]:
         issued = trustme.CA().issue_cert(*(f"mx.{site}" for site in SITES))
-        issued.private_key_and_cert_chain_pem.write_to_path(folder / "pair.pem")
-        self._counts = folder / "counts"
+        issued.private_key_and_cert_chain_pem.write_to_path(self._folder / "pair.pem")
         self._counts.write_bytes(bytes(_COUNT.size * _PROCESSES))
         for number in range(_PROCESSES):
             hosts = [sink.host for sink in self.all[number::_PROCESSES]]
-            self._running.append(
-                subprocess.Popen(
-                    [sys.executable, "-m", "tests.bench.tls_sinks", str(folder), str(number),
-                     str(self.all[0].port), *hosts]
-                )
+            yield subprocess.Popen(
+                [sys.executable, "-m", "tests.bench.tls_sinks", str(self._folder), str(number),
+                 str(self.all[0].port), *hosts]
             )  # fmt: skip
-        for sink in self.all:
-            until(lambda sink=sink: listening(sink.port, sink.host), why=f"a receiver on {sink.host}")
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for each in self._running:
-            each.terminate()
-        for each in self._running:
-            each.wait()
-        self._folder.cleanup()
+    @property
+    def _counts(self) -> Path:
+        return self._folder / "counts"
 
     def counted(self) -> int:
-        """Messages taken so far, all receivers together."""
         return sum(number for (number,) in _COUNT.iter_unpack(self._counts.read_bytes()))
-
-    def wait(self, messages: int, *, within_s: float) -> float:
-        """The monotonic time at which they had counted so many (to 10 ms). Raises TimeoutError."""
-        deadline = time.monotonic() + within_s
-        while (counted := self.counted()) < messages:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{counted} of {messages} messages after {within_s:.0f} s")
-            time.sleep(0.01)
-        return time.monotonic()
 
 
 class _Tally:

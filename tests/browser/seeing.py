@@ -77,6 +77,7 @@ def opened(browser: Browser, origin: str, width: str = "pc", **options: Any) -> 
 
 def judge(page: Page, name: str) -> None:
     """No barrier that axe-core knows, no sideways scrolling, nothing to tap lower than 44 pixels."""
+    page.wait_for_load_state("load")  # a click returns when the next page begins, not when it is there
     width = page.viewport_size["width"] if page.viewport_size else 0
     if folder := os.environ.get("SHOTS"):
         page.screenshot(path=f"{folder}/{name}-{width}.png", full_page=True)

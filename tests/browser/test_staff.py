@@ -16,6 +16,7 @@ from appliance import config as configuration
 from appliance.config import Config
 from appliance.delivery import Kind, Outcome, Reason, Result
 from appliance.models import Address, Broadcast, Delivery, Registration
+from appliance.record import seal, trust
 from tests.browser import seeing
 from tests.browser.seeing import WIDTHS, listening, opened
 from tests.support.settings import write_settings
@@ -276,3 +277,35 @@ def test_a_delivery_test_and_an_address_in_doubt(admin: Page, ward: Ward) -> Non
     seeing.judge(admin, "admin-doubt")
     admin.get_by_role("button", name="保護者のアドレスだと確かめた").click()
     expect(admin.get_by_role("button", name="保護者のアドレスだと確かめた")).to_have_count(0)
+
+
+def test_a_ward_officer_looks_through_the_operation_record(admin: Page, ward: Ward) -> None:
+    admin.goto("/")
+    login(admin, "kocho")
+    admin.goto(f"/schools/{ward.school.id}/registrants")
+    admin.goto("/schools/99999")
+    admin.goto("/")
+    admin.get_by_role("button", name="ログアウト").click()
+    login(admin, "kutan")
+    seal.seal(ward.config, trust.sealer(ward.config), clock.now())
+    admin.get_by_role("navigation", name="メニュー").get_by_role("link", name="操作記録").click()
+    expect(admin.get_by_text("認められていない操作をしようとした")).to_be_visible()
+    seeing.judge(admin, "records-1-latest")
+    admin.get_by_role("main").get_by_role("link", name="探す").click()
+    seeing.judge(admin, "records-2-search")
+    admin.get_by_label("人のID").fill("dareka")
+    admin.get_by_role("button", name="探す").click()
+    seeing.judge(admin, "records-3-nobody")
+    admin.get_by_label("人のID").fill("kocho")
+    admin.get_by_label("操作", exact=True).select_option("registrations.listed")
+    admin.get_by_role("button", name="探す").click()
+    expect(admin.get_by_role("heading", level=1)).to_contain_text("操作記録")
+    admin.get_by_role("main").locator("tbody a").first.click()
+    expect(admin.get_by_text("番目に封印されています")).to_be_visible()
+    seeing.judge(admin, "records-4-one")
+    admin.goto("/records/download?act=login")
+    seeing.judge(admin, "records-5-download")
+    admin.get_by_role("radio", name=re.compile("^CSV")).check()
+    with admin.expect_download() as waiting:
+        admin.get_by_role("button", name="書き出す").click()
+    assert waiting.value.suggested_filename.endswith(".csv")

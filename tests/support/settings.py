@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from appliance import config, keys
+from appliance.keys import record
 
 _TEMPLATE = """\
 demo = true
@@ -94,4 +95,5 @@ def settings(folder: Path, database_url: str, *, secrets: Path | None = None, **
     if secrets is not None:
         shutil.copytree(secrets, folder / "secrets")
     keys.create_secrets(folder / "secrets")
+    record.create(folder / "secrets")
     return config.load(path)

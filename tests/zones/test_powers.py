@@ -150,16 +150,16 @@ class Deed:
 ROW = "(at, account_id, role, zone, network, act, object_kind, result, detail)"
 DEEDS = {
     # accounts
-    "becomes a ward officer": Deed("UPDATE account SET role = 'ward_officer'", set()),
+    "becomes a ward officer": Deed("UPDATE account SET role = 'ward_officer'", {A}),
     "names his own password": Deed("UPDATE account SET password_phc = 'x'", {A}),
     "opens an account": Deed(
         "INSERT INTO account (login_id, role, display_name, password_phc, state, password_changed_at,"
         " created_at) VALUES ('x', 'principal', 'x', 'x', 'active', 0, 0)",
-        set(),
+        {A},
     ),
-    "lifts a suspension": Deed("UPDATE account SET state = 'active'", set()),
+    "lifts a suspension": Deed("UPDATE account SET state = 'active'", {A}),
     "joins another school": Deed(
-        "INSERT INTO account_school SELECT a.id, s.id FROM account a, school s", set()
+        "INSERT INTO account_school SELECT a.id, s.id FROM account a, school s", {A}
     ),
     "reads password hashes": Deed("SELECT password_phc FROM account", {S, A}),
     # sessions

@@ -17,10 +17,19 @@ from web.admin import (
     device_register,
     evidence,
     handout,
+    handover,
     home,
+    invitation,
     lost_factors,
     own_account,
+    people,
+    person,
+    reason,
+    records,
+    registers,
     registrants,
+    reports,
+    training,
 )
 from web.common.language import later
 from web.staff import actor, create
@@ -29,7 +38,7 @@ from web.staff.compose import writable_schools
 
 def create_app(config: Config) -> Flask:
     """The WSGI application of the admin zone. Raises `SecretMissing`."""
-    return create(
+    app = create(
         Zone.ADMIN,
         config,
         "web.admin",
@@ -44,11 +53,22 @@ def create_app(config: Config) -> Flask:
             call_sheet.pages,
             evidence.pages,
             delivery_tests.pages,
+            records.pages,
             own_account.pages,
             device_register.pages,
             lost_factors.pages,
+            registers.pages,
+            people.pages,
+            reports.pages,
+            person.pages,
+            handover.pages,
+            invitation.pages,
+            training.pages,
+            reason.pages,
         ],
     )
+    app.before_request(own_account.detour)
+    return app
 
 
 def _navigation() -> list[tuple[str, str, str]]:
@@ -62,5 +82,9 @@ def _navigation() -> list[tuple[str, str, str]]:
     if actor().role is Role.WARD_OFFICER:
         menu.append(("devices", _("端末の届出簿"), url_for("device_register.all")))
         menu.append(("factors", _("二つ目の確認"), url_for("lost_factors.people")))
+    if actor().role is not Role.STAFF:
+        menu.append(("people", _("人と届出"), url_for("registers.ward")))
+    if access.may_read_everything(actor()) is None:
+        menu.append(("records", _("操作記録"), url_for("records.latest")))
     menu.append(("account", _("自分のアカウント"), url_for("places.account")))
     return menu

@@ -17,6 +17,7 @@ from appliance.models import School
 from web.admin.evidence import DOUBTS, LONG
 from web.common import page
 from web.common.language import later
+from web.common.numbers import natural
 from web.staff import actor, desk
 from web.staff.session import repeatable
 
@@ -105,5 +106,4 @@ def name_sentence(invalid: NameInvalid) -> str:
 
 
 def _positive(text: str) -> int | None:
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 12 else 0
-    return number or None
+    return natural(text, digits=11) or None

@@ -69,7 +69,7 @@ def install(app: Flask, timezone: str, *, cookie: bool) -> None:
         default_timezone=timezone,
         locale_selector=lambda: _chosen(cookie=cookie),
     )
-    app.jinja_env.filters.update(moment=moment, day=day, count=count)
+    app.jinja_env.filters.update(moment=moment, day=day, date_only=date_only, count=count)
     app.context_processor(_for_templates)
 
     if not cookie:
@@ -118,6 +118,11 @@ def moment(at: datetime) -> str:
 def day(at: date) -> str:
     """A day: 2026年11月24日（火）."""
     return format_date(at, _DAY.get(current_language(), "medium"))
+
+
+def date_only(at: datetime) -> str:
+    """The day of an aware time, in the ward's time zone, for a narrow column: 2026/04/08."""
+    return str(format_datetime(at, "y/MM/dd"))
 
 
 def count(number: int) -> str:

@@ -16,6 +16,7 @@ from appliance.models import SchoolClass
 from appliance.registration import Invitation
 from web.common import page, public
 from web.common.language import SOURCE, current_language
+from web.common.numbers import natural
 from web.guardian.answers import Answers, class_sentence, sentence
 from web.guardian.desk import desk
 from web.guardian.refusals import done_page
@@ -124,7 +125,7 @@ def _chosen_language() -> str | None:
 
 def _number(text: str) -> int:
     """A class id; what cannot be one is an id that no class has."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+    return natural(text) or 0
 
 
 def _school(invitation: Invitation) -> dict[str, object]:

@@ -12,6 +12,7 @@ from web.common import page
 from web.staff import actor
 from web.staff.compose import writable_schools
 from web.staff.listing import gone, waiting
+from web.staff.reminders import reminders
 
 pages = Blueprint("home", __name__, template_folder="templates")
 
@@ -23,6 +24,7 @@ def home() -> ResponseReturnValue:
     return page(
         "sender/home.html",
         schools=schools,
+        reminders=reminders(),
         may_write=bool(writable_schools(actor())),
         waiting=waiting(actor(), schools),
         recent=[(school, gone(actor(), school)) for school in schools],

@@ -17,6 +17,7 @@ address of a guardian is read in this room, which a test holds (R10).
 | `check` | everything once more, then send, submit, approve, refuse |
 | `status` | progress by state and carrier, and stopping |
 | `listing` | the broadcasts of a school, and what waits for the actor |
+| `refusals` | what is refused leaves a record, sparingly |
 | `words` | the words for states, roles, categories, carriers |
 | `samples` | 文例: a text to start from, by category |
 

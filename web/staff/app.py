@@ -28,6 +28,7 @@ from web.staff import (
     fresh,
     listing,
     places,
+    refusals,
     second_step,
     session,
     status,
@@ -83,13 +84,16 @@ def _for_templates(navigation: Navigation) -> dict[str, object]:
     }
 
 
-def _not_there(_: Exception) -> Response:
+def _not_there(error: Exception) -> Response:
     """404: never said which."""
+    if isinstance(error, NotYours):
+        refusals.note("not_yours")
     return errorpages.answer(404, errorpages.NOT_THERE)
 
 
 def _not_allowed(error: NotAllowed) -> object:
     """403, with the reason where the actor can do something with it, in both languages."""
+    refusals.note(error.reason)
     reason = words.REFUSALS.get(error.reason)
     if reason is None:
         return errorpages.answer(403)

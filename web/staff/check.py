@@ -22,6 +22,7 @@ from appliance.forecast import forecast
 from appliance.models import Broadcast
 from appliance.states import BroadcastState
 from web.common import page
+from web.common.numbers import COUNT_DIGITS, natural
 from web.staff import samples
 from web.staff.compose import next_step, text_sentence
 from web.staff.desk import actor, desk
@@ -166,7 +167,8 @@ def fingerprint(found: Broadcast) -> str:
 def _number(text: str) -> int:
     """A number as people type it, also 「１，２３４」; -1 for anything else."""
     digits = unicodedata.normalize("NFKC", text).replace(",", "").replace("件", "").strip()
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else -1
+    number = natural(digits, COUNT_DIGITS)
+    return -1 if number is None else number
 
 
 def _nobody() -> str:

@@ -14,7 +14,7 @@ from appliance.account import Halfway, passkey
 from appliance.errors import DeviceRefused, FactorRefused, LoginRefused
 from appliance.models import Device
 from web.common import cookies, page, public
-from web.staff import browser, proof
+from web.staff import browser, known, proof
 from web.staff.admission import anywhere
 from web.staff.desk import desk
 from web.staff.session import refusal, renew_proof
@@ -42,6 +42,7 @@ def begin() -> ResponseReturnValue:
         token = enrolment.begin(
             desk().config, desk().zone, code, login_id, form.get("password", "")[:400],
             network=request.remote_addr or "", now=clock.now(), agent=browser.agent(),
+            known_browser=known.browser(login_id),
         )  # fmt: skip
     except DeviceRefused:
         errors = {
@@ -71,7 +72,7 @@ def key() -> ResponseReturnValue:
     if request.method == "POST" and "lang" not in request.args:
         try:
             done = enrolment.finish(desk().config, who, request.form.get("passkey", ""), clock.now())
-            return _done(done)
+            return _done(who, done)
         except FactorRefused as refused:
             errors = {"passkey": proof.errors(refused)["proof"]}
         except DeviceRefused:
@@ -83,13 +84,14 @@ def key() -> ResponseReturnValue:
     )
 
 
-def _done(done: enrolment.Enrolled) -> ResponseReturnValue:
+def _done(who: Halfway, done: enrolment.Enrolled) -> ResponseReturnValue:
     response = make_response(
         page("staff/enrolled.html", device=done.device, fingerprint=device.fingerprint(done.device))
     )
     cookies.give(response, done.token, purpose="device", expires_at=done.device.ends_at)
     if done.opened is not None:
         cookies.give(response, done.opened)
+        known.remember(response, who.account_id)
     return response
 
 

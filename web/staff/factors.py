@@ -16,7 +16,7 @@ from appliance.actor import Actor
 from appliance.errors import FactorRefused, NotAllowed, TextInvalid
 from appliance.models import Account
 from web.common import cookies, page
-from web.staff import browser, proof
+from web.staff import browser, known, proof
 from web.staff.desk import actor, desk, person
 from web.staff.second_step import halfway
 from web.staff.session import repeatable
@@ -155,6 +155,7 @@ def _added(added: second_step.Added) -> Response:
         response = make_response(redirect(url_for(".mine"), 303))
     if added.opened is not None:
         cookies.give(response, added.opened)
+        known.remember(response, added.factor.account_id)
     return response
 
 

@@ -5,11 +5,13 @@ its fields are shown hidden in the page, sent again with the proof, and the view
 mail costs one touch more, and none within `factors.confirm_minutes` of the login. Refuses to know what a
 proof is. Fails towards the question.
 
-The list of registrants has no export: what leaves the building on paper is the call sheet.
+The list of registrants has no export: what leaves the building on paper is the call sheet, and as a file the
+operation record.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -39,11 +41,19 @@ def _always(_who: Actor, _ids: Ids) -> bool:
     return True
 
 
+def _to_let_in(_who: Actor, _ids: Ids) -> bool:
+    return request.form.get("decision") == "approve"
+
+
 ACTS: dict[tuple[str, str], Callable[[Actor, Ids], bool]] = {
     ("check.decide", "POST"): _to_a_whole_school,
     ("status.late", "POST"): _to_a_whole_school,
     ("call_sheet.sheet", "GET"): _always,
     ("corrections.remove", "POST"): _always,
+    ("records.download", "POST"): _always,
+    ("reports.one", "POST"): _to_let_in,
+    ("person.invite", "POST"): _always,
+    ("person.resume", "POST"): _always,
     ("factors.add_passkey", "POST"): _always,
     ("factors.add_totp", "POST"): _always,
     ("factors.remove", "POST"): _always,
@@ -82,11 +92,17 @@ def _asked(who: Actor, errors: dict[str, str], target: str = "") -> ResponseRetu
         "staff/confirm.html",
         status=422 if errors else (200 if target else 401),
         errors=errors,
-        address=request.path if act_on_form else url_for("fresh.confirm"),
-        held=proof.without(request.form) if act_on_form else {"next": target or request.path},
+        address=_here() if act_on_form else url_for("fresh.confirm"),
+        held=proof.without(request.form) if act_on_form else {"next": target or _here()},
         sending=request.endpoint in ("check.decide", "status.late"),
         **proof.fields(who),
     )
+
+
+def _here() -> str:
+    """This address with all that it asks for, but the language of the question."""
+    asked = urlencode([(name, value) for name, value in request.args.items(multi=True) if name != "lang"])
+    return f"{request.path}?{asked}" if asked else request.path
 
 
 @pages.post("/confirm")

@@ -16,7 +16,7 @@ from appliance.account import Halfway, second_step
 from appliance.actor import Actor
 from appliance.errors import FactorRefused
 from web.common import cookies, page
-from web.staff import proof
+from web.staff import known, proof
 from web.staff.desk import desk, person
 from web.staff.returning import held as held_fields
 from web.staff.returning import way_back
@@ -49,6 +49,7 @@ def step() -> ResponseReturnValue:
     g.pop("halfway", None)
     response = make_response(landing(opened, back, held))
     cookies.give(response, token)
+    known.remember(response, opened.account_id)
     return response
 
 

@@ -29,7 +29,7 @@ from appliance.account import Halfway
 from appliance.actor import Actor
 from appliance.errors import LoginRefused
 from web.common import cookies, page, public
-from web.staff import browser, fresh, proof
+from web.staff import browser, fresh, known, proof
 from web.staff import second_step as second
 from web.staff.admission import device_id, known_device, refused
 from web.staff.desk import actor, desk
@@ -130,6 +130,7 @@ def enter() -> ResponseReturnValue:
             now=clock.now(),
             device=known_device(),
             agent=browser.agent(),
+            browser=known.browser(login_id[:200]),
         )
     except LoginRefused as no:
         return page(
@@ -146,6 +147,7 @@ def enter() -> ResponseReturnValue:
         response = make_response(second.shown(who, back, held))
     else:
         response = make_response(second.landing(who, back, held))
+        known.remember(response, who.account_id)
     cookies.give(response, token)
     return response
 

@@ -19,6 +19,7 @@ from appliance.errors import AudienceChanged, WrongState
 from appliance.models import Broadcast
 from appliance.states import BroadcastState, DeliveryState
 from web.common import page
+from web.common.numbers import COUNT_DIGITS, natural
 from web.staff.check import may_act
 from web.staff.compose import next_step
 from web.staff.desk import actor, desk
@@ -95,13 +96,12 @@ def late(broadcast_id: int) -> ResponseReturnValue:
     """Asks once, with the numbers; then sends on what ran out of time. Nothing does so by itself."""
     found = access.broadcast(actor(), broadcast_id)
     if request.method == "POST":
-        shown = request.form.get("addresses", "")
         try:
             broadcast.send_late(
                 desk().config,
                 actor(),
                 found,
-                shown_addresses=int(shown) if shown.isascii() and shown.isdigit() and len(shown) < 10 else 0,
+                shown_addresses=natural(request.form.get("addresses", ""), COUNT_DIGITS) or 0,
                 now=clock.now(),
             )
         except AudienceChanged:

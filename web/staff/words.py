@@ -11,14 +11,15 @@ from datetime import datetime
 from flask_babel import gettext
 from markupsafe import Markup, escape
 
-from appliance.actor import Role
+from appliance.account.opening import Reason
+from appliance.actor import Duty, Role
 from appliance.address import Carrier
 from appliance.broadcast import FindingKind
 from appliance.broadcast.wording import TEST
 from appliance.config import Zone
 from appliance.evidence import Grade
 from appliance.models import School
-from appliance.states import BroadcastState, DeliveryState, DeviceState
+from appliance.states import AccountState, BroadcastState, DeliveryState, DeviceState
 from web.common.language import SOURCE, current_language, later
 
 BROADCAST_STATES = {
@@ -105,10 +106,35 @@ DEVICE_KINDS = {
     "school": later("学校端末"),
 }
 SITES = {Zone.ADMIN: later("管理者サイト"), Zone.SENDER: later("送信専用サイト")}
+ACCOUNT_STATES = {
+    AccountState.INVITED: later("招待中"),
+    AccountState.ACTIVE: later("使用中"),
+    AccountState.SUSPENDED: later("停止中"),
+    AccountState.ENDED: later("終了"),
+}
+_ACCOUNT_KINDS = {
+    AccountState.INVITED: "warning",
+    AccountState.ACTIVE: "done",
+    AccountState.SUSPENDED: "error",
+}
+DUTIES = {Duty.MANAGER: later("管理者"), Duty.HANDLER: later("取扱者")}
+VENDOR_DUTIES = {Duty.MANAGER: later("取扱責任者"), Duty.HANDLER: later("取扱者")}
+REASONS = {
+    Reason.GUARDIAN: later("保護者からの問合せに答えるため"),
+    Reason.SCHOOL: later("学校からの依頼のため"),
+    Reason.WARD: later("区からの依頼のため"),
+    Reason.FAULT: later("不具合を調べるため"),
+}
 REFUSALS = {
     "ward_officer_decides": later("端末の届出は、区の担当者が承認します。"),
     "ward_officer_resets": later("なくした人の二つ目の確認は、区の担当者が取り消します。"),
     "not_ones_own": later("自分の二つ目の確認は、別の区の担当者に取り消してもらってください。"),
+    "ward_decides": later("この操作は、区の担当者が行います。"),
+    "another_decides": later("自分が届け出た人は、別の区担当者が承認します。"),
+    "not_oneself": later("自分自身に対しては、この操作はできません。"),
+    "not_active": later("停止中または終了した人には、招待を出せません。"),
+    "one_role": later("区や受託事業者の人と学校の人は、同じIDを使えません。別のIDで届け出てください。"),
+    "reason_needed": later("登録者を開くには、先に理由を記録してください。"),
     "principal_renews": later("学校IDを新しくするかどうかは、園長・校長が決めます。"),
     "principal_decides": later(
         "送るかどうかは、園長・校長が決めます。この学校では、教職員は申請までできます。"
@@ -160,6 +186,10 @@ FILTERS: dict[str, Callable[..., str]] = {
     "device_state": _lookup(DEVICE_STATES),
     "device_kind": _lookup(DEVICE_KINDS),
     "site": _lookup(SITES),
+    "account_state": _lookup(ACCOUNT_STATES),
+    "account_kind": lambda state: _ACCOUNT_KINDS.get(AccountState(state), ""),
+    "duty": _lookup(DUTIES),
+    "vendor_duty": _lookup(VENDOR_DUTIES),
     "carrier": _lookup(CARRIERS),
     "school_kind": _lookup(KINDS),
     "school_name": school_name,

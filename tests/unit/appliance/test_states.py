@@ -8,15 +8,17 @@ from appliance.errors import WrongState
 from appliance.states import (
     DELIVERY_OPEN,
     TRANSITIONS,
+    AccountState,
     BroadcastState,
     DeliveryState,
     RegistrationState,
+    ReportState,
     check,
     diagram,
     sources,
 )
 
-KINDS = (RegistrationState, BroadcastState, DeliveryState)
+KINDS = (RegistrationState, BroadcastState, DeliveryState, AccountState, ReportState)
 PAIRS = [(before, after) for kind in KINDS for before in kind for after in kind]
 
 
@@ -44,6 +46,8 @@ def test_every_state_is_in_the_table_and_leads_only_to_its_own_kind(kind: type[S
         (RegistrationState, RegistrationState.REQUESTED),
         (BroadcastState, BroadcastState.DRAFT),
         (DeliveryState, DeliveryState.QUEUED),
+        (AccountState, AccountState.INVITED),
+        (ReportState, ReportState.REPORTED),
     ],
 )
 def test_every_state_is_reached_from_the_first(kind: type[StrEnum], first: StrEnum) -> None:

@@ -28,9 +28,15 @@ class Row:
 
 ANYONE = Row("+++++", "+++++", nobody="+")
 OWN_ACCOUNT = Row("+++++", "+++++")
-SEES = Row("+++++", "+0000")  # counts, states and texts; ward officers of all schools
-HANDLES = Row("-++--", "-0000")  # opens or changes what belongs to registrants; writes
-DECIDES = Row("-+---", "-0000")  # the principal
+SEES = Row("++++0", "+00+0")  # counts, states and texts; ward officers and operators of all schools
+HANDLES = Row("-++-0", "-00-0")  # opens or changes what belongs to registrants; writes
+DECIDES = Row("-+--0", "-00-0")  # the principal
+REGISTER = Row("++00+", "+000+")  # who manages and handles a school's ids
+REPORTS = Row("++00-", "+000-")  # names, stops or ends people of a school
+THE_WARD = Row("+-00-", "+000-")  # what only a ward officer does about them
+VENDOR = Row("+--++", "+--++")
+WHOLE_WARD = Row("+---+", "+---+")
+WARD_OFFICER = Row("+----", "+----")
 WRITES_SOMEWHERE = Row("-++--", "-++--")  # no school in the address
 ABSENT = Row("00000", "00000", nobody="0")  # public; what is asked for is not there
 
@@ -138,6 +144,43 @@ STAFF_SITES: dict[Zone, dict[str, Row]] = {
         "GET evidence.weak": HANDLES,
         "GET own_account.password": OWN_ACCOUNT,
         "POST own_account.password": OWN_ACCOUNT,
+        "GET training.rules": OWN_ACCOUNT,
+        "POST training.rules": OWN_ACCOUNT,
+        "GET registers.ward": Row("++-++", "++-++"),
+        "GET registers.of_school": REGISTER,
+        "GET registers.of_vendor": VENDOR,
+        "GET registers.untrained": WHOLE_WARD,
+        "GET records.latest": WHOLE_WARD,
+        "GET records.find": WHOLE_WARD,
+        "POST records.find": WHOLE_WARD,
+        "GET records.one": WHOLE_WARD,
+        "GET records.download": WHOLE_WARD,
+        "POST records.download": WHOLE_WARD,
+        "GET people.of_school": REGISTER,
+        "GET people.vendor": VENDOR,
+        "GET people.office": WHOLE_WARD,
+        "GET people.report_for_school": REPORTS,
+        "POST people.report_for_school": REPORTS,
+        "GET people.report_for_vendor": WARD_OFFICER,  # and the vendor's responsible person, who is not here
+        "POST people.report_for_vendor": WARD_OFFICER,
+        "GET people.report_for_office": WARD_OFFICER,
+        "POST people.report_for_office": WARD_OFFICER,
+        "GET reports.one": Row("+0000", "+0000"),
+        "POST reports.one": Row("+0000", "+0000"),
+        "GET person.one": REGISTER,
+        "GET person.invite": THE_WARD,  # the account has a password; a lost one is the ward's business
+        "POST person.invite": THE_WARD,
+        "GET person.suspend": REPORTS,
+        "POST person.suspend": REPORTS,
+        "POST person.resume": THE_WARD,
+        "GET person.retire": REPORTS,
+        "POST person.retire": REPORTS,
+        "GET handover.of_school": REPORTS,
+        "POST handover.of_school": REPORTS,
+        "GET reason.ask": Row("---+0", "-00+0"),  # an operator, before names are opened
+        "POST reason.ask": Row("---+0", "-00+0"),
+        "GET invitation.accept": ANYONE,  # the link is the key; this one was never sent
+        "POST invitation.accept": ANYONE,
     },
 }
 

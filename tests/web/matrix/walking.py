@@ -13,11 +13,12 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from appliance import account, clock
-from appliance.actor import Role
+from appliance.account import report
+from appliance.actor import Duty, Role
 from appliance.audience import Audience
 from appliance.broadcast import draft
 from appliance.config import Zone
-from appliance.models import Account, Device, Factor, Registration, School
+from appliance.models import Account, Audit, Device, Factor, Registration, School
 from appliance.models.base import database
 from appliance.states import RegistrationState
 from tests.web.common.visitor import Visitor, visit
@@ -69,6 +70,11 @@ def objects(ward: Ward, school: School, author: str) -> dict[str, Any]:
         ward.actor(Role.PRINCIPAL, school, account_id=writer.id), school, urgent=True, category="crime",
         once_key=f"matrix-{school.id}", now=clock.now(), subject="件名", body="本文", audience=Audience(None),
     )  # fmt: skip
+    named = report.report(
+        ward.actor(Role.PRINCIPAL, school, account_id=writer.id), login_id=f"new-{school.id}",
+        display_name="教諭 新田 春香", role=Role.STAFF, duty=Duty.HANDLER, school_id=school.id,
+        now=clock.now(),
+    )  # fmt: skip
     registered = Registration.get(
         Registration.school == school, Registration.state == RegistrationState.CONFIRMED
     )
@@ -86,9 +92,12 @@ def objects(ward: Ward, school: School, author: str) -> dict[str, Any]:
             account=Account.get(Account.login_id == "two"), zone="admin", kind="totp", name="App",
             secret=b"x", created_at=clock.now(),
         ).id,
-        "account_id": Account.get(Account.login_id == "two").id,
         "session_id": 10**9,
         "code": "abcd-efgh",
+        "account_id": Account.get(Account.login_id == ("sensei" if school == ward.school else "encho")).id,
+        "report_id": named.id,
+        "record_id": Audit.select().order_by(Audit.id).get().id,
+        "text": "a" * 26,
         "filename": "karamail.css",
         "print": "0" * 12,
         "name": "staff.css",

@@ -7,7 +7,8 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from appliance import clock
-from appliance.actor import Role
+from appliance.account import report
+from appliance.actor import Duty, Role
 from appliance.audience import Audience
 from appliance.broadcast import draft
 from appliance.models import Account, Broadcast, Device, Factor, Registration
@@ -16,7 +17,7 @@ from tests.web.staff.ward import Clerk, Ward
 from web.common.gate import is_public
 
 PUBLIC = {
-    "healthz", "assets.static", "staff.file", "session.login", "session.enter",
+    "healthz", "assets.static", "staff.file", "session.login", "session.enter", "invitation.accept",
     "enrol.start", "enrol.begin", "enrol.key",  # they ask for the code, and then for the login that it began
 }  # fmt: skip
 WARD_OFFICE = ("device_register.", "lost_factors.")
@@ -35,7 +36,9 @@ def address(app: Flask, rule: Rule, ids: dict[str, int]) -> str:
 
 
 def test_only_these_views_are_public(app: Flask) -> None:
-    assert {endpoint for endpoint in app.view_functions if is_public(app, endpoint)} == PUBLIC
+    there = PUBLIC & app.view_functions.keys()  # an invitation opens on the administration site only
+    assert {endpoint for endpoint in app.view_functions if is_public(app, endpoint)} == there
+    assert PUBLIC - there <= {"invitation.accept"}
 
 
 def test_without_a_session_every_page_leads_to_the_login(app: Flask, clerk: Clerk) -> None:
@@ -62,6 +65,10 @@ def foreign(ward: Ward) -> dict[str, int]:
         actor, ward.other, urgent=True, category="crime", once_key="k" * 32, now=clock.now(),
         subject="件名", body="本文", audience=Audience(None),
     )  # fmt: skip
+    named = report.report(
+        actor, login_id="t-1", display_name="教諭 新田 春香", role=Role.STAFF, duty=Duty.HANDLER,
+        school_id=ward.other.id, now=clock.now(),
+    )  # fmt: skip
     registration = Registration.get(
         Registration.school == ward.other, Registration.state == RegistrationState.CONFIRMED
     )
@@ -78,6 +85,7 @@ def foreign(ward: Ward) -> dict[str, int]:
             account=encho, zone="admin", kind="totp", name="わかば", secret=b"x", created_at=clock.now()
         ).id,
         "account_id": encho.id,
+        "report_id": named.id,
     }  # fmt: skip
 
 

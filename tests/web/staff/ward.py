@@ -12,7 +12,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from appliance import account, address, clock, keystore, registration, security_code, token
-from appliance.actor import Actor, Role
+from appliance.actor import Actor, Duty, Role
 from appliance.config import Config, Zone
 from appliance.directory import schools
 from appliance.keys import Keyring
@@ -69,7 +69,7 @@ class Ward:
 
 
 def furnish(config: Config) -> Ward:
-    """Four guardians at みどり第一小学校, one at わかば幼稚園; accounts kocho, sensei, encho, kutan, two."""
+    """Four guardians at みどり第一小学校, one at わかば幼稚園; seven people with accounts."""
     keystore.publish_zone_keys(config.secrets_dir)
     school = schools.add_school(
         "elementary", "みどり第一小学校", "Midori Daiichi Elementary School", approval_required=True
@@ -83,6 +83,8 @@ def furnish(config: Config) -> Ward:
         ("sensei", Role.STAFF, "教諭 林 二葉", [school]),
         ("encho", Role.PRINCIPAL, "園長 谷 三和", [other]),
         ("kutan", Role.WARD_OFFICER, "区担当 岡 四郎", []),
+        ("itaku", Role.OPERATOR, "受託 青木 渉", []),
+        ("kansa", Role.AUDITOR, "監査 白石 薫", []),
         ("two", Role.PRINCIPAL, "兼務 原 五月", [school, other]),
     )
     for login_id, role, name, places in people:
@@ -94,6 +96,7 @@ def furnish(config: Config) -> Ward:
             school_ids=[place.id for place in places],
             password=PASSWORD,
             now=clock.now(),
+            duty=Duty.MANAGER if role is Role.OPERATOR else None,
         )
     ward.register("taro..y@docomo.ne.jp", "山田 花子", "山田 太郎", classes[0])
     ward.register("yuki.yamada@gmail.com", "山田 花子", "山田 雪", classes[0])

@@ -1,0 +1,121 @@
+"""Passwords that somebody guesses who knows the school (R16).
+
+Owns the judgement: a password counts only by what is left of it after everything that a stranger could know
+or look up is taken away: names of schools and ward, numbers and years, codes on handouts, the person's own id
+and name, keyboard rows, and words that people choose. In 2025 passwords of 21 schools were guessed from just
+these. Refuses to keep or show a password. Cannot fail.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from appliance.config import Config
+from appliance.models import School, SecurityCode
+
+LEAST_LEFT = 6
+"""Characters that must be left; 仮名 and 漢字 count twice."""
+_LEAST_DISTINCT = 4
+_DIGITS_COUNTED = 2  # of one run of digits, whatever its length: a birthday is no secret
+
+# Chosen by people all over the world and in Japanese schools, as lists of leaked passwords show them.
+_CHOSEN = """
+    password passwort passcode passwd pass pasuwado pasuwaado himitsu secret login welcome letmein hello
+    admin administrator kanri kanrisha root user test guest master system default change changeme temp initial
+    iloveyou aishiteru daisuki love princess sunshine football baseball yakyuu soccer sakkaa dragon monkey
+    shadow superman batman pokemon pikachu doraemon totoro kitty hellokitty naruto onepiece gundam mario
+    sakura himawari tanpopo hanako tarou taro yamada tanaka suzuki satou sato takahashi
+    nihon nippon japan tokyo toukyou fujisan kyoto oosaka osaka
+    gakkou gakko school shougakkou shogakko shougaku chuugakkou chugakko chuugaku koukou youchien yochien
+    hoikuen gakuen shien kyouiku kyoiku iinkai elementary junior high kindergarten special needs ward
+    kuritsu shiritsu kouchou kocho kyoutou encho enchou sensei teacher principal staff gakunen gakkyuu
+    kumi nen mail meeru email karamail ikkatsu renraku kinkyuu touroku haishin
+    spring summer autumn winter haru natsu aki fuyu january february march april june july august september
+    october november december monday tuesday wednesday thursday friday saturday sunday
+    パスワード ひみつ 秘密 管理者 管理 校長 園長 教頭 先生 教職員 学校 小学校 中学校 高校 幼稚園
+    支援学校 特別支援学校 学園 区立 市立 教育委員会 一斉メール 一斉配信 メール 配信 緊急
+    連絡 登録 学年 日本 東京 さくら ひまわり
+"""
+COMMON = frozenset(_CHOSEN.split())
+_ROWS = (
+    "qwertyuiop",
+    "asdfghjkl",
+    "zxcvbnm",
+    "abcdefghijklmnopqrstuvwxyz",
+    "1234567890",
+    "1qaz2wsx3edc4rfv5tgb",
+)
+_LEET = str.maketrans("013457@$!+", "oieastasit")
+_KNOWN_NUMBERS = re.compile(
+    r"(?:19|20)\d\d"  # years
+    r"|(?:令和|平成|昭和|reiwa|heisei|showa|shouwa|(?<![a-z0-9])[rhs](?=\d{1,2}(?![a-z0-9])))(?:元|\d{1,2})年?(?:度)?"
+    r"|第[一二三四五六七八九十百\d]+"  # the number in a school's name
+    r"|dai-?(?:ichi|ni|san|yon|shi|go|roku|nana|shichi|hachi|kyuu|kyu|ku|juu|\d+)"
+    r"|(?:no|ps|pta)\.?\d+"
+)
+_SCHOOL_ENDINGS = re.compile(r"(?:特別支援学校|小学校|中学校|幼稚園|学園|学校|区|市|町|村)+$")
+_TAKEN = "\0"
+
+
+def words_of_ward(config: Config) -> set[str]:
+    """What everybody around here knows: names of ward and schools, and the codes on handouts."""
+    words = _name_words(config.ward.name) | _name_words(config.ward.name_en)
+    for name, name_en in School.select(School.name, School.name_en).tuples():
+        words |= _name_words(name) | _name_words(name_en)
+    codes = SecurityCode.select(SecurityCode.code).where(SecurityCode.state == "active").tuples()
+    return words | {code for (code,) in codes}
+
+
+def guessable(password: str, known: Iterable[str]) -> bool:
+    """Is too little left of it without the words of `known` and what is common?"""
+    text = _folded(password)
+    words = {_folded(word) for word in known}
+    words |= {part for word in words for part in re.split(r"[\W_]+", word)}
+    for word in sorted(words | COMMON, key=len, reverse=True):
+        if len(word) >= _shortest(word):
+            text = _without(text, word)
+    text = _KNOWN_NUMBERS.sub(lambda found: _TAKEN * len(found[0]), text)
+    left = _unpredictable(text)
+    weight = sum(2 if character >= "\u3040" else 1 for character in left)
+    return weight < LEAST_LEFT or len(set(left)) < _LEAST_DISTINCT
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def _name_words(name: str) -> set[str]:
+    """みどり第一小学校: itself, みどり第一, みどり; Midori Daiichi …: each word."""
+    short = _SCHOOL_ENDINGS.sub("", name)
+    return {name, short, _KNOWN_NUMBERS.sub("", short), *name.split()}
+
+
+def _shortest(word: str) -> int:
+    """Shorter words are in everything: two characters of 漢字, three letters."""
+    return 2 if word and word[0] >= "\u3040" else 3
+
+
+def _without(text: str, word: str) -> str:
+    """Takes the word out, also where it is written as p4$$w0rd."""
+    for form in (text, text.translate(_LEET)):
+        at = form.find(word)
+        while at >= 0:
+            text = text[:at] + _TAKEN * len(word) + text[at + len(word) :]
+            at = form.find(word, at + len(word))
+    return text
+
+
+def _unpredictable(text: str) -> str:
+    """Without what follows from the two before, as in aaa, abc and qwerty, and with few digits in a row."""
+    left = []
+    digits = following = 0
+    for before, character in zip(_TAKEN + text, text, strict=False):
+        digits = digits + 1 if character.isdigit() else 0
+        following = following + 1 if _follows(before, character) else 0
+        if character.isalnum() and digits <= _DIGITS_COUNTED and following < 2:
+            left.append(character)
+    return "".join(left)
+
+
+def _follows(before: str, character: str) -> bool:
+    return before == character or any(before + character in row or character + before in row for row in _ROWS)

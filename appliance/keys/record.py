@@ -1,0 +1,41 @@
+"""The keys of the operation record: one that signs checkpoints, one of each node's witness.
+
+Owns two directories beside those of the zones, because neither belongs to any: who has taken a zone over
+must not be able to sign its record. `audit/seal.key` is the same on every node that may seal,
+`witness/witness.key` each node's own. Refuses to overwrite a file. Fails with `SecretMissing`.
+"""
+
+import os
+import secrets as random
+from base64 import b64encode
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from appliance.keys import secrets
+
+SEAL, WITNESS = ("audit", "seal.key"), ("witness", "witness.key")
+
+
+def create(secrets_dir: Path) -> list[Path]:
+    """Creates what is not there and returns the new files."""
+    made = []
+    for folder, name in (SEAL, WITNESS):
+        path = secrets_dir / folder / name
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if path.exists():
+            continue
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(b64encode(random.token_bytes(32)) + b"\n")
+        made.append(path)
+    return made
+
+
+def private(secrets_dir: Path, which: tuple[str, str]) -> Ed25519PrivateKey:
+    """One of the two keys; the unit's credentials win. Raises `SecretMissing`."""
+    folder, name = which
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    return Ed25519PrivateKey.from_private_bytes(
+        secrets.read(Path(credentials) if credentials else secrets_dir / folder, name)
+    )

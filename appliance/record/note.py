@@ -1,0 +1,179 @@
+"""Checkpoints as signed text: c2sp.org/signed-note, tlog-checkpoint and tlog-cosignature.
+
+Owns the bytes of a checkpoint (origin, size, root, and one extension line with the time), their Ed25519
+signatures, and the form in which public keys are given to people (`vkey`). Refuses to know the database and
+where private keys lie. Fails with `NoteInvalid`, a sentence without anything of the text in it.
+"""
+
+import base64
+import binascii
+import re
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from appliance.errors import NoteInvalid
+from appliance.record.merkle import HASH_BYTES
+
+LOG, WITNESS = 1, 4
+"""Kinds of keys: a plain signature of the text, and one that also says when (cosignature/v1)."""
+_DASH = "— "
+_NAME = re.compile(r"[!-*,-~]+")
+_TIME = "time "
+_SIZE_MAX = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierKey:
+    """A public key, as one line of ASCII: name+id+key."""
+
+    name: str
+    kind: int
+    public: bytes
+
+    @property
+    def id(self) -> bytes:
+        """Four bytes that say which key a signature belongs to."""
+        return sha256(self.name.encode() + b"\n" + bytes([self.kind]) + self.public).digest()[:4]
+
+    @property
+    def text(self) -> str:
+        """The line."""
+        return f"{self.name}+{self.id.hex()}+{_b64(bytes([self.kind]) + self.public)}"
+
+
+def read_key(text: str) -> VerifierKey:
+    """The key of a line. Raises `NoteInvalid`."""
+    name, id_, packed = [*text.strip().split("+", 2), "", ""][:3]
+    raw = _bytes(packed)
+    if _NAME.fullmatch(name) is None or len(raw) != 1 + HASH_BYTES or raw[0] not in (LOG, WITNESS):
+        raise NoteInvalid("not a verifier key: expected name+id+key")
+    key = VerifierKey(name, raw[0], raw[1:])
+    if key.id.hex() != id_:
+        raise NoteInvalid("a verifier key whose id does not belong to it: mistyped")
+    return key
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A private key with its name."""
+
+    name: str
+    kind: int
+    private: Ed25519PrivateKey = field(repr=False)
+
+    @property
+    def key(self) -> VerifierKey:
+        """The public half."""
+        return VerifierKey(self.name, self.kind, self.private.public_key().public_bytes_raw())
+
+    def line(self, text: str, now: datetime) -> str:
+        """The signature line for a note's text."""
+        if self.kind == LOG:
+            signature = self.private.sign(text.encode())
+        else:
+            seconds = int(now.timestamp())
+            signature = struct.pack(">Q", seconds) + self.private.sign(_timed(text, seconds))
+        return f"{_DASH}{self.name} {_b64(self.key.id + signature)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How large the tree was, and its root, at a time."""
+
+    origin: str
+    size: int
+    root: bytes
+    at: datetime
+
+    @property
+    def text(self) -> str:
+        """What is signed."""
+        at = self.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return f"{self.origin}\n{self.size}\n{_b64(self.root)}\n{_TIME}{at}\n"
+
+
+def write(checkpoint: Checkpoint, lines: Iterable[str]) -> str:
+    """The note: text, blank line, signatures."""
+    return checkpoint.text + "\n" + "".join(f"{line}\n" for line in lines)
+
+
+def read(note: str, keys: Iterable[VerifierKey]) -> tuple[Checkpoint, list[str]]:
+    """The checkpoint, signed by its log, and the names of all known keys that signed it.
+
+    Unknown signatures are passed over; a wrong one of a known key spoils the note. Raises `NoteInvalid`.
+    """
+    text, separator, signatures = note.partition("\n\n")
+    text += "\n"
+    if not separator or not signatures.endswith("\n"):
+        raise NoteInvalid("not a signed checkpoint")
+    checkpoint = _checkpoint(text)
+    known = {(key.name, key.id): key for key in keys}
+    signed: list[str] = []
+    by_log = False
+    for line in signatures[:-1].split("\n"):
+        name, _, packed = line.removeprefix(_DASH).partition(" ")
+        raw = _bytes(packed)
+        if not line.startswith(_DASH) or len(raw) < 5:
+            raise NoteInvalid("a line that is no signature")
+        key = known.get((name, raw[:4]))
+        if key is None:
+            continue
+        _check(key, text, raw[4:])
+        signed.append(name)
+        by_log |= key.kind == LOG and key.name == checkpoint.origin
+    if not by_log:
+        raise NoteInvalid("no signature of a known key of this log")
+    return checkpoint, signed
+
+
+def _checkpoint(text: str) -> Checkpoint:
+    lines = text.split("\n")[:-1]
+    if len(lines) != 4 or not re.fullmatch(r"0|[1-9][0-9]{0,18}", lines[1]):
+        raise NoteInvalid("not a checkpoint: expected origin, size, root and time")
+    size, root = int(lines[1]), _bytes(lines[2])
+    try:
+        at = datetime.strptime(lines[3], f"{_TIME}%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        raise NoteInvalid("not a checkpoint: its time cannot be read") from None
+    checkpoint = Checkpoint(lines[0], size, root, at)
+    if _NAME.fullmatch(lines[0]) is None or size > _SIZE_MAX or len(root) != HASH_BYTES:
+        raise NoteInvalid("not a checkpoint: origin, size or root cannot be read")
+    if checkpoint.text != text:
+        raise NoteInvalid("not a checkpoint in its one written form")
+    return checkpoint
+
+
+def _check(key: VerifierKey, text: str, signature: bytes) -> None:
+    message = text.encode()
+    if key.kind == WITNESS:
+        if len(signature) != 72:
+            raise NoteInvalid("a signature of the wrong length")
+        message = _timed(text, struct.unpack(">Q", signature[:8])[0])
+        signature = signature[8:]
+    try:
+        Ed25519PublicKey.from_public_bytes(key.public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        raise NoteInvalid("a signature that does not belong to the text") from None
+
+
+def _timed(text: str, seconds: int) -> bytes:
+    return f"cosignature/v1\ntime {seconds}\n{text}".encode()
+
+
+def _b64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _bytes(text: str) -> bytes:
+    """What base64 holds; nothing where it is none, or not in its one written form."""
+    try:
+        found = base64.b64decode(text.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        return b""
+    return found if _b64(found) == text else b""

@@ -1,0 +1,128 @@
+"""The sealer: gives every committed record its place in the tree, and signs checkpoints.
+
+Owns which records come next. Writers never wait for it: they insert, and whatever is committed and has no
+leaf yet is taken in the order of ids. Ids are no commit order: a transaction that takes id 7 may commit after
+8 was sealed. So the sealer never believes that all below an id is done. Each round looks again at everything
+above what had been sealed a quarter of an hour before, and once a day (and at its start) at everything
+(`seal(…, everywhere=True)`): a record that came late gets a later place, and none is lost, whatever
+the database's transaction numbers do after a restore.
+
+One transaction holds the leaves, the inner nodes and the checkpoint. One sealer at a time: PostgreSQL's
+advisory lock until the commit, SQLite's write lock. Two sealers on two nodes do no harm: the second finds
+nothing left. Refuses to seal on a tree whose last signed root it cannot find again: `TreeBroken`. Fails as
+the database does; the next round does what this one could not.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from peewee import fn
+
+from appliance import clock, db, log
+from appliance.config import Config
+from appliance.errors import DatabaseUnavailable, TreeBroken
+from appliance.models import AuditCheckpoint
+from appliance.record import leaf, note, tree, trust
+from appliance.record.note import Checkpoint, Signer
+
+ROUND_ROWS = 20_000
+LOOK_BACK = timedelta(minutes=15)
+"""A transaction that took an id is over by then: the database ends it after seconds."""
+EVERYWHERE = timedelta(days=1)
+_LOCK = 0x6B61726D61696C  # «karmail»: any number that nobody else of this database uses
+
+
+def seal(config: Config, signer: Signer, now: datetime, *, everywhere: bool = False) -> int:
+    """Seals what is committed, at most `ROUND_ROWS`; how many that were. 0 also while another one seals.
+
+    Raises `TreeBroken`, `DatabaseUnavailable`.
+    """
+    with db.transaction():
+        if not _ours():
+            return 0
+        size = tree.size()
+        _check_last(config, signer, size)
+        rows = _unsealed(0 if everywhere else _mark(now))
+        if not rows:
+            return 0
+        tree.append([row[0] for row in rows], [leaf.hash_of(row) for row in rows], size)
+        grown = size + len(rows)
+        checkpoint = Checkpoint(trust.origin(config), grown, tree.root(grown), now.replace(microsecond=0))
+        AuditCheckpoint.create(
+            size=grown,
+            at=checkpoint.at,
+            top_id=max(rows[-1][0], _top()),
+            note=note.write(checkpoint, [signer.line(checkpoint.text, now)]),
+        )
+    log.records_sealed(len(rows), grown)
+    return len(rows)
+
+
+def keep_sealing(config: Config, signer: Signer, stopped: Callable[[], bool]) -> None:
+    """Until `stopped`. Raises `TreeBroken`: a person must look."""
+    everywhere_at = clock.monotonic()
+    while not stopped():
+        everywhere = clock.monotonic() >= everywhere_at
+        try:
+            sealed = seal(config, signer, clock.now(), everywhere=everywhere)
+        except DatabaseUnavailable as error:
+            log.database_unavailable(error)
+            sealed = 0
+        else:
+            if everywhere and sealed < ROUND_ROWS:
+                everywhere_at = clock.monotonic() + EVERYWHERE.total_seconds()
+        db.close()
+        if sealed < ROUND_ROWS:
+            wait(config.audit.seal_every_s, stopped)
+
+
+def wait(seconds: float, stopped: Callable[[], bool]) -> None:
+    """Sleeps, but no longer than until `stopped`."""
+    until = clock.monotonic() + seconds
+    while not stopped() and (left := until - clock.monotonic()) > 0:
+        time.sleep(min(left, 0.5))
+
+
+def _ours() -> bool:
+    """Whether this transaction is the one that seals."""
+    if db.engine() == "sqlite":
+        return True
+    return bool(db.statement("SELECT pg_try_advisory_xact_lock(?)", _LOCK).fetchone()[0])
+
+
+def _check_last(config: Config, signer: Signer, size: int) -> None:
+    """The tree must still be the one that was signed last: else signing on would paint over a break."""
+    last = AuditCheckpoint.select().order_by(AuditCheckpoint.size.desc()).first()
+    if last is None:
+        if size:
+            raise TreeBroken("leaves without any checkpoint: run `karamail audit verify`")
+        return
+    signed, _ = note.read(last.note, [signer.key, *trust.trusted(config)])
+    if signed.size != size or tree.root(size) != signed.root:
+        raise TreeBroken("the tree is not the one that was signed last: run `karamail audit verify`")
+
+
+def _mark(now: datetime) -> int:
+    """Below this id everything was sealed long ago, or will be found by the look at everything."""
+    return int(
+        AuditCheckpoint.select(fn.MAX(AuditCheckpoint.top_id))
+        .where(AuditCheckpoint.at < now - LOOK_BACK)
+        .scalar()
+        or 0
+    )
+
+
+def _top() -> int:
+    return int(AuditCheckpoint.select(fn.MAX(AuditCheckpoint.top_id)).scalar() or 0)
+
+
+def _unsealed(mark: int) -> list[leaf.Row]:
+    return list(
+        db.statement(
+            f"SELECT {', '.join(leaf.COLUMNS)} FROM audit WHERE id > ? AND NOT EXISTS "  # noqa: S608
+            "(SELECT 1 FROM audit_leaf WHERE audit_id = audit.id) ORDER BY id LIMIT ?",
+            mark,
+            ROUND_ROWS,
+        ).fetchall()
+    )

@@ -1,0 +1,134 @@
+"""Finding records: by person, school, act and day, newest first, a page at a time.
+
+Owns the question and its pages, which go by the last row seen and not by counting, so that a page costs
+the same among five million records as among fifty. Who may ask is `access.may_read_everything`; that somebody
+asked is itself a record. Refuses names of guardians and children: no record holds any. Fails with
+`NotAllowed`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from peewee import JOIN, Tuple, Value
+
+from appliance import access, audit, db
+from appliance.actor import Actor
+from appliance.errors import NotAllowed, NotYours
+from appliance.models import Account, Audit, AuditLeaf, School
+from appliance.models.fields import micros
+
+PAGE_ROWS = 50
+_CHUNK = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is looked for; None is any. `until_at` is not in it."""
+
+    account_id: int | None = None
+    school_id: int | None = None
+    act: str | None = None
+    from_at: datetime | None = None
+    until_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page. `older` is where the next one begins, if there is one."""
+
+    rows: list[Audit]
+    older: tuple[datetime, int] | None
+
+
+def page(actor: Actor, question: Question, before: tuple[datetime, int] | None = None) -> Found:
+    """The newest records that answer, older than `before` (time and id). Recorded. Raises `NotAllowed`."""
+    _require(actor)
+    query = _newest(question)
+    if before is not None:
+        query = query.where(Tuple(Audit.at, Audit.id) < _bound(*before))
+    with db.transaction():
+        rows = list(query.limit(PAGE_ROWS + 1))
+        shown = rows[:PAGE_ROWS]
+        audit.record(actor, audit.Act.RECORDS_READ, "record", None, rows=len(shown), **_asked(question))
+    last = shown[-1] if len(rows) > PAGE_ROWS else None
+    return Found(shown, (last.at, last.id) if last else None)
+
+
+def one(actor: Actor, record_id: int) -> tuple[Audit, int | None]:
+    """A record and its place in the tree, if it is sealed. Recorded. Raises `NotAllowed`, `NotYours`."""
+    _require(actor)
+    with db.transaction():
+        found = _joined().where(Audit.id == record_id).first()
+        if found is None:
+            raise NotYours("record")
+        audit.record(actor, audit.Act.RECORDS_READ, "record", record_id, rows=1)
+    leaf = AuditLeaf.get_or_none(AuditLeaf.audit_id == record_id)
+    return found, None if leaf is None else leaf.position
+
+
+def export(actor: Actor, question: Question, form: str) -> Iterator[Audit]:
+    """Every record that answers, newest first. Recorded before the first row leaves. Raises `NotAllowed`."""
+    _require(actor)
+    with db.transaction():
+        audit.record(actor, audit.Act.RECORDS_EXPORTED, "record", None, form=form, **_asked(question))
+    return _all(question)
+
+
+def _all(question: Question) -> Iterator[Audit]:
+    query, before = _newest(question), None
+    while True:
+        part = query if before is None else query.where(Tuple(Audit.at, Audit.id) < before)
+        rows = list(part.limit(_CHUNK))
+        yield from rows
+        if len(rows) < _CHUNK:
+            return
+        before = _bound(rows[-1].at, rows[-1].id)
+
+
+def _bound(at: datetime, id_: int) -> Any:
+    return Tuple(Value(micros(at), converter=False), Value(id_, converter=False))
+
+
+def _joined() -> Any:
+    return (
+        Audit.select(Audit, Account.login_id, Account.display_name, School.name, School.name_en)
+        .join(Account, JOIN.LEFT_OUTER, on=(Audit.account_id == Account.id), attr="account")
+        .switch(Audit)
+        .join(School, JOIN.LEFT_OUTER, on=(Audit.school_id == School.id), attr="school")
+    )
+
+
+def _newest(question: Question) -> Any:
+    query = _joined().order_by(Audit.at.desc(), Audit.id.desc())
+    for column, value in (
+        (Audit.account_id, question.account_id),
+        (Audit.school_id, question.school_id),
+        (Audit.act, question.act),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if question.from_at is not None:
+        query = query.where(Audit.at >= question.from_at)
+    if question.until_at is not None:
+        query = query.where(Audit.at < question.until_at)
+    return query
+
+
+def _asked(question: Question) -> dict[str, Any]:
+    """The question for the record of it: ids and days."""
+    asked = {
+        "account": question.account_id,
+        "school": question.school_id,
+        "of": question.act,
+        "from": None if question.from_at is None else question.from_at.isoformat(),
+        "until": None if question.until_at is None else question.until_at.isoformat(),
+    }
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _require(actor: Actor) -> None:
+    reason = access.may_read_everything(actor)
+    if reason is not None:
+        raise NotAllowed(reason)

@@ -1,0 +1,247 @@
+"""Recomputes the whole operation record and names the first difference.
+
+Owns the order of the questions: does each record still give the hash of its place, is none missing, does
+every checkpoint's root follow from the hashes, is each signed by whom it should be, and does all of it
+continue the checkpoints that others hold (this node's witness, the ward's mails). Refuses to mend. Deleted
+records are a difference unless their time was over and their deletion is itself a record. Fails as the
+database does.
+
+A checkpoint is the grain of what can be named when record and hash were both rewritten: the first
+difference is then "between this checkpoint and that".
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from appliance import clock, db
+from appliance.audit import Act
+from appliance.config import Config
+from appliance.errors import NoteInvalid
+from appliance.models import Audit, AuditCheckpoint, AuditNode
+from appliance.models.fields import micros
+from appliance.record import leaf, merkle, note, seal, trust, witness
+from appliance.record.merkle import TILE, TILE_BITS
+from appliance.record.note import Checkpoint, VerifierKey
+
+_BATCH = 20_000
+_BACKDATED = timedelta(hours=1)
+"""Between the act and its commit lies less than that."""
+
+
+class Kind(StrEnum):
+    """What can be wrong."""
+
+    ALTERED = "altered"  # the record is not the one that was sealed
+    DELETED = "deleted"  # a record that was sealed is gone
+    GAP = "gap"  # a place in the tree without a hash
+    REWRITTEN = "rewritten"  # hashes were changed, put in between, taken out or put in another order
+    TRUNCATED = "truncated"  # the end of the tree is gone
+    UNSIGNED = "unsigned"  # more hashes than any checkpoint speaks of
+    FORGED = "forged"  # a checkpoint without the signature that it should have
+    NODE = "node"  # a kept inner hash that does not follow from the leaves
+    ROLLED_BACK = "rolled_back"  # somebody else holds a checkpoint that this record does not continue
+    EXPIRED_EARLY = "expired_early"  # records were deleted before their time
+    NOT_SEALED = "not_sealed"  # a record the sealer should have seen long ago
+    BACKDATED = "backdated"  # its time lies before a checkpoint that was signed without it
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first thing that is not as it was signed. `position` counts from 0."""
+
+    kind: Kind
+    position: int | None = None
+    record_id: int | None = None
+    size: int | None = None
+    """Of the checkpoint that shows it."""
+    after_size: int | None = None
+    """Of the last checkpoint before, up to which everything is as it was signed."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What was looked at. `difference` is None when all is as it was signed."""
+
+    records: int = 0
+    expired: int = 0
+    checkpoints: int = 0
+    cosigned: int = 0
+    against: int = 0
+    waiting: int = 0
+    """Records that wait for the next sealing."""
+    root: bytes = merkle.EMPTY_ROOT
+    difference: Difference | None = None
+
+
+class _Found(Exception):
+    """Carries the first difference out of the loops."""
+
+    def __init__(self, kind: Kind, **where: int | None) -> None:
+        super().__init__(kind)
+        self.difference = Difference(kind, **where)
+
+
+def verify(config: Config, *, against: Iterable[str] = ()) -> Report:
+    """Checks everything; `against` are notes that somebody else kept. Raises `SecretMissing`, `NoteInvalid`.
+
+    The note of this node's witness is always among them. Reads in one snapshot of the database.
+    """
+    keys = trust.trusted(config)
+    held = [text for text in (*against, witness.last_seen(config)) if text]
+    outside = sorted((note.read(text, keys)[0] for text in held), key=lambda each: each.size)
+    report = Report(against=len(outside))
+    try:
+        with db.snapshot():
+            _check(config, keys, outside, report)
+    except _Found as found:
+        report.difference = found.difference
+    return report
+
+
+def _check(config: Config, keys: Sequence[VerifierKey], outside: list[Checkpoint], report: Report) -> None:
+    signed = list(_signed(keys, report))
+    expired = _expired_before(config, signed)
+    marks = iter(
+        sorted([*((each, False) for each in signed), *((each, True) for each in outside)], key=_order)
+    )
+    mark = next(marks, None)
+    tree, tile, kept = merkle.Growing(), [], _KeptNodes()
+    good, since = 0, None
+    while mark is not None and mark[0].size == 0:
+        mark = next(marks, None)
+    for position, record_id, hash_, row in leaves():
+        if position != tree.size:
+            raise _Found(Kind.GAP, position=tree.size, after_size=good)
+        _check_row(position, record_id, hash_, row, expired, since, good)
+        report.expired += row[0] is None
+        tree.push(hash_)
+        tile.append(hash_)
+        if len(tile) == TILE:
+            kept.check(tile, position)
+            tile.clear()
+        while mark is not None and mark[0].size == tree.size:
+            checkpoint, others = mark
+            if tree.root() != checkpoint.root:
+                kind = Kind.ROLLED_BACK if others else Kind.REWRITTEN
+                raise _Found(kind, size=checkpoint.size, after_size=good)
+            if not others:
+                if checkpoint.size - good < seal.ROUND_ROWS:  # else older ones were still waiting then
+                    since = micros(checkpoint.at - _BACKDATED)
+                good = checkpoint.size
+            mark = next(marks, None)
+    report.records, report.root = tree.size, tree.root()
+    if mark is not None:
+        kind = Kind.ROLLED_BACK if mark[1] else Kind.TRUNCATED
+        raise _Found(kind, position=tree.size, size=mark[0].size, after_size=good)
+    if tree.size != good:
+        raise _Found(Kind.UNSIGNED, position=good, after_size=good)
+    kept.check_end(tree.size)
+    _check_waiting(report)
+
+
+def _order(mark: tuple[Checkpoint, bool]) -> tuple[int, bool]:
+    return mark[0].size, mark[1]
+
+
+def _signed(keys: Sequence[VerifierKey], report: Report) -> Iterator[Checkpoint]:
+    good = 0
+    for row in AuditCheckpoint.select().order_by(AuditCheckpoint.size):
+        try:
+            checkpoint, names = note.read(witness.signed_note(row), keys)
+        except NoteInvalid:
+            raise _Found(Kind.FORGED, size=row.size, after_size=good) from None
+        if (checkpoint.size, checkpoint.at) != (row.size, row.at):
+            raise _Found(Kind.FORGED, size=row.size, after_size=good)
+        report.checkpoints += 1
+        report.cosigned += len(names) > 1
+        good = row.size
+        yield checkpoint
+
+
+def _expired_before(config: Config, signed: Sequence[Checkpoint]) -> int:
+    """The first position that must be there. Raises `_Found` where a deletion came before its time."""
+    last = Audit.select().where(Audit.act == Act.RECORDS_EXPIRED).order_by(Audit.object_id.desc()).first()
+    if last is None:
+        return 0
+    border = int(last.object_id)
+    old = next((each for each in signed if each.size == border), None)
+    if old is None or old.at > last.at - timedelta(days=config.audit.keep_days):
+        raise _Found(Kind.EXPIRED_EARLY, position=border, record_id=last.id)
+    return border
+
+
+def leaves() -> Iterator[tuple[int, int, bytes, Any]]:
+    """Every leaf with its record, or with a row of None where the record is gone."""
+    columns = ", ".join(f"audit.{name}" for name in leaf.COLUMNS)
+    after = -1
+    while True:
+        rows = db.statement(
+            f"SELECT position, audit_id, hash, {columns} FROM audit_leaf "  # noqa: S608
+            "LEFT JOIN audit ON audit.id = audit_leaf.audit_id WHERE position > ? ORDER BY position LIMIT ?",
+            after,
+            _BATCH,
+        ).fetchall()
+        for row in rows:
+            yield row[0], row[1], bytes(row[2]), row[3:]
+        if len(rows) < _BATCH:
+            return
+        after = rows[-1][0]
+
+
+def _check_row(
+    position: int, record_id: int, hash_: bytes, row: Any, expired: int, since: int | None, good: int
+) -> None:
+    if row[0] is None:
+        if position >= expired:
+            raise _Found(Kind.DELETED, position=position, record_id=record_id, after_size=good)
+    elif leaf.hash_of(row) != hash_:
+        raise _Found(Kind.ALTERED, position=position, record_id=record_id, after_size=good)
+    elif since is not None and row[1] < since:
+        raise _Found(Kind.BACKDATED, position=position, record_id=record_id, after_size=good)
+
+
+class _KeptNodes:
+    """The inner nodes that the database keeps, against those that follow from the leaves."""
+
+    def __init__(self) -> None:
+        self._rows: list[list[bytes]] = [[]]
+        self._kept = self._read()
+        self._fault: int | None = None
+
+    @staticmethod
+    def _read() -> dict[tuple[int, int], bytes]:
+        return {(row.level, row.position): bytes(row.hash) for row in AuditNode.select().iterator()}
+
+    def check(self, tile: Sequence[bytes], position: int) -> None:
+        """One full tile of leaves, the last of them at `position`."""
+        self._check(0, merkle.fold(tile), position >> TILE_BITS)
+
+    def _check(self, level: int, node: bytes, at: int) -> None:
+        if self._kept.pop(((level + 1) * TILE_BITS, at), None) != node and self._fault is None:
+            self._fault = at << ((level + 1) * TILE_BITS)
+        if len(self._rows) == level:
+            self._rows.append([])
+        self._rows[level].append(node)
+        if len(self._rows[level]) == TILE:
+            full, self._rows[level] = self._rows[level], []
+            if len(self._rows) == level + 1:
+                self._rows.append([])
+            self._check(level + 1, merkle.fold(full), at >> TILE_BITS)
+
+    def check_end(self, size: int) -> None:
+        """Only now: where leaves were changed too, a checkpoint says it better."""
+        if self._fault is not None or self._kept:
+            raise _Found(Kind.NODE, position=size if self._fault is None else self._fault)
+
+
+def _check_waiting(report: Report) -> None:
+    waiting = db.statement(
+        "SELECT id, at FROM audit WHERE NOT EXISTS "
+        "(SELECT 1 FROM audit_leaf WHERE audit_id = audit.id) ORDER BY at, id"
+    ).fetchall()
+    report.waiting = len(waiting)
+    if waiting and waiting[0][1] < micros(clock.now() - seal.EVERYWHERE - _BACKDATED):
+        raise _Found(Kind.NOT_SEALED, record_id=waiting[0][0])

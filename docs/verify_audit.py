@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+"""Checks an export of Karamail's operation record (操作記録) without Karamail.
+
+    python3 verify_audit.py FOLDER --key KEY [--key KEY …] [--checkpoint FILE …] [--keep-days 1096]
+
+FOLDER is what `karamail audit export` wrote. KEY is the log's public key as it stands on paper or in the
+mails to the ward (name+id+key); the keys of witnesses may be added. FILE is a checkpoint that you kept,
+such as the attachment of a mail: with it a record that was rolled back or rewritten as a whole is found
+too.
+
+Prints what was checked, or the first difference. Exit code 0: all is as it was signed; 3: it is not; 2:
+wrong usage or unreadable files. Needs Python 3.10 and the package `cryptography`, nothing else: read it,
+it is short.
+
+How it works. Each line of records.jsonl is hashed as it is: SHA-256(0x00 + line). The hashes are the
+leaves of a tree (RFC 6962). A checkpoint says: so many leaves have this root; it is signed (Ed25519, as
+c2sp.org/signed-note says). A line that is only a hash in quotes stands for a record whose time was over.
+"""
+
+import argparse
+import base64
+import json
+import struct
+import sys
+from datetime import datetime, timedelta, timezone
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+OK, USAGE, DIFFERENT = 0, 2, 3
+
+
+class Different(Exception):
+    """The first thing that is not as it was signed."""
+
+
+def read_key(text):
+    """(name, id, kind, public key); kind 1 is a log, 4 a witness."""
+    name, identity, packed = text.strip().split("+", 2)
+    raw = base64.b64decode(packed, validate=True)
+    if len(raw) != 33 or sha256(name.encode() + b"\n" + raw).hexdigest()[:8] != identity:
+        raise ValueError(f"not a key: {text}")
+    return name, bytes.fromhex(identity), raw[0], Ed25519PublicKey.from_public_bytes(raw[1:])
+
+
+def read_note(note, keys, what):
+    """Size, root, time and signers of a checkpoint. Raises Different when it is not signed by the log."""
+    text, separator, signatures = note.partition("\n\n")
+    text += "\n"
+    lines = text.split("\n")
+    try:
+        origin, size, root = lines[0], int(lines[1]), base64.b64decode(lines[2], validate=True)
+        at = datetime.strptime(lines[3], "time %Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)  # noqa: UP017
+    except (IndexError, ValueError):
+        raise Different(f"{what}: not a checkpoint") from None
+    signed = []
+    by_log = False
+    for line in signatures.splitlines() if separator else ():
+        name, _, packed = line.removeprefix("— ").partition(" ")
+        try:
+            raw = base64.b64decode(packed, validate=True)
+        except ValueError:
+            raise Different(f"{what}: a line that is no signature") from None
+        for known, identity, kind, public in keys:
+            if (known, identity) != (name, raw[:4]):
+                continue
+            message, signature = text.encode(), raw[4:]
+            if kind == 4:
+                seconds = struct.unpack(">Q", signature[:8])[0] if len(signature) == 72 else 0
+                message, signature = f"cosignature/v1\ntime {seconds}\n{text}".encode(), signature[8:]
+            try:
+                public.verify(signature, message)
+            except InvalidSignature:
+                raise Different(f"{what}: the signature of {name} is wrong") from None
+            signed.append(name)
+            by_log |= kind == 1 and name == origin
+    if not by_log:
+        raise Different(f"{what}: not signed with the log's key")
+    return size, root, at, signed
+
+
+class Tree:
+    """The tree so far, as the roots of its complete subtrees (level, hash)."""
+
+    def __init__(self):
+        self.size, self.stack = 0, []
+
+    def push(self, leaf):
+        self.size += 1
+        level = 0
+        while self.stack and self.stack[-1][0] == level:
+            leaf = sha256(b"\x01" + self.stack.pop()[1] + leaf).digest()
+            level += 1
+        self.stack.append((level, leaf))
+
+    def root(self):
+        if not self.stack:
+            return sha256(b"").digest()
+        root = self.stack[-1][1]
+        for _, node in reversed(self.stack[:-1]):
+            root = sha256(b"\x01" + node + root).digest()
+        return root
+
+
+def verify(folder, keys, kept, keep_days):
+    """What was found, in words. Raises Different."""
+    checkpoints, cosigned = [], 0
+    with (folder / "checkpoints.jsonl").open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            size, root, at, signed = read_note(
+                json.loads(line)["note"], keys, f"checkpoints.jsonl line {number}"
+            )
+            checkpoints.append((size, root, at, ""))
+            cosigned += len(signed) > 1
+    for path in kept:
+        size, root, at, _ = read_note(path.read_text(encoding="utf-8"), keys, str(path))
+        checkpoints.append((size, root, at, str(path)))
+    checkpoints.sort(key=lambda each: each[0])
+    marks = iter(checkpoints)
+    mark = next(marks, None)
+    tree, good, missing, deletions = Tree(), 0, 0, []
+    with (folder / "records.jsonl").open("rb") as file:
+        for line in file:
+            content = line.rstrip(b"\n")
+            if content.startswith(b'"'):
+                if missing != tree.size:
+                    raise Different(f"the record at place {tree.size} is gone, and records before it are not")
+                missing += 1
+                tree.push(bytes.fromhex(content[1:-1].decode("ascii")))
+            else:
+                tree.push(sha256(b"\x00" + content).digest())
+                if b'"act":"records.expired"' in content:
+                    deletions.append(json.loads(content))
+            while mark is not None and mark[0] == tree.size:
+                if tree.root() != mark[1]:
+                    held = f"the checkpoint you kept ({mark[3]})" if mark[3] else "a signed checkpoint"
+                    raise Different(
+                        f"{held} of {mark[0]} records has another root: between place {good} and place "
+                        f"{mark[0] - 1} a record was altered, deleted, put in between or moved"
+                    )
+                good, mark = mark[0], next(marks, None)
+    if mark is not None:
+        held = f"the checkpoint you kept ({mark[3]})" if mark[3] else "a signed checkpoint"
+        raise Different(f"{held} speaks of {mark[0]} records, and there are {tree.size}: the end is missing")
+    if good != tree.size:
+        raise Different(f"{tree.size - good} records at the end stand under no checkpoint")
+    check_deletions(missing, deletions, checkpoints, keep_days)
+    return (
+        f"{tree.size} records ({missing} of them over time and deleted), {len(checkpoints) - len(kept)} "
+        f"checkpoints ({cosigned} cosigned), {len(kept)} kept elsewhere: all is as it was signed.\n"
+        f"root {base64.b64encode(tree.root()).decode()}"
+    )
+
+
+def check_deletions(missing, deletions, checkpoints, keep_days):
+    """Only what was older than `keep_days` may be gone, and its deletion is a record."""
+    if not missing:
+        return
+    allowed = 0
+    for record in deletions:
+        at = datetime.fromisoformat(record["at"].replace("Z", "+00:00"))
+        border = record["object_id"]
+        if any(size == border and then <= at - timedelta(days=keep_days) for size, _, then, _ in checkpoints):
+            allowed = max(allowed, border)
+    if missing > allowed:
+        raise Different(
+            f"the records before place {missing} are gone before their time, or nobody recorded it"
+        )
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Checks an export of Karamail's operation record.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--key", action="append", required=True, help="name+id+key; may be repeated")
+    parser.add_argument("--checkpoint", action="append", type=Path, default=[], help="a note that you kept")
+    parser.add_argument("--keep-days", type=int, default=1096, help="how long records must be kept")
+    arguments = parser.parse_args()
+    try:
+        keys = [read_key(text) for text in arguments.key]
+        print(verify(arguments.folder, keys, arguments.checkpoint, arguments.keep_days))
+    except Different as found:
+        print(f"DIFFERENT: {found}")
+        return DIFFERENT
+    except (OSError, ValueError, KeyError) as error:
+        print(f"verify_audit: {error}", file=sys.stderr)
+        return USAGE
+    return OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""The operation record as evidence: who tampers is found, who writes late is not lost; on both databases."""
+
+import threading
+import time
+
+import pytest
+
+from appliance import audit, clock, db
+from appliance.actor import Actor, Role
+from appliance.config import Config, Zone
+from appliance.errors import TreeBroken
+from appliance.models import Audit, AuditCheckpoint, AuditLeaf
+from appliance.record import leaf, merkle, note, seal, tree, trust
+
+SENSEI = Actor(7, Role.STAFF, frozenset({1}), Zone.ADMIN, network="192.0.2.0/24", session_id=3)
+
+
+def act(count: int = 1) -> None:
+    """A teacher opens so many registrants."""
+    for number in range(count):
+        with db.transaction():
+            audit.record(SENSEI, audit.Act.REGISTRATION_OPENED, "registration", number, school_id=1)
+
+
+def sealed(config: Config, **how: bool) -> int:
+    return seal.seal(config, trust.sealer(config), clock.now(), **how)
+
+
+def lines() -> list[bytes]:
+    """Every record in the order of its place, as it stands now."""
+    columns = ", ".join(f"audit.{name}" for name in leaf.COLUMNS)
+    rows = db.statement(
+        f"SELECT {columns} FROM audit_leaf JOIN audit ON audit.id = audit_leaf.audit_id ORDER BY position"
+    )
+    return [leaf.line(row) for row in rows.fetchall()]
+
+
+def test_every_record_gets_a_place_and_the_root_is_that_of_their_lines(database: Config) -> None:
+    assert sealed(database) == 0
+    for many in (1, 2, 300, 5, 600):
+        act(many)
+        assert sealed(database) == many
+    found, signed = note.read(
+        AuditCheckpoint.select().order_by(AuditCheckpoint.size.desc()).get().note, trust.trusted(database)
+    )
+    assert (found.size, signed) == (908, ["touroku.midori.example/karamail"])
+    assert found.root == merkle.root_of(merkle.leaf_hash(line) for line in lines())
+    proof = merkle.consistency_proof(tree.nodes, 303, 908)
+    assert merkle.is_consistent(303, tree.root(303), 908, found.root, proof)
+
+
+def test_a_record_committed_late_with_a_lower_id_is_not_lost(database: Config) -> None:
+    """Two writers: the first takes its id, thinks for long, and commits after the other was sealed."""
+    act()
+    with db.transaction():
+        if db.engine() == "postgresql":
+            db.statement("SELECT nextval(pg_get_serial_sequence('audit', 'id'))")
+            late = Audit.select().order_by(Audit.id.desc()).get().id + 1
+        else:
+            late = Audit.select().get().id + 1
+    act() if db.engine() == "postgresql" else Audit.insert(
+        **{**Audit.select().dicts().get(), "id": late + 1}
+    ).execute()
+    assert sealed(database) == 2
+    with db.transaction():
+        Audit.insert(**{**Audit.select().dicts().get(), "id": late}).execute()
+    assert sealed(database) == 1
+    assert [row.audit_id for row in AuditLeaf.select().order_by(AuditLeaf.position)][-1] == late
+
+
+def test_a_record_that_came_very_late_is_found_by_the_daily_look_at_everything(database: Config) -> None:
+    act()
+    row = Audit.select().dicts().get()
+    Audit.update(id=row["id"] + 10).execute()
+    assert sealed(database) == 1
+    AuditCheckpoint.update(at=clock.now() - 2 * seal.LOOK_BACK).execute()
+    Audit.insert(**row).execute()
+    assert sealed(database) == 0
+    assert sealed(database, everywhere=True) == 1
+
+
+@pytest.mark.postgres
+def test_three_writers_and_a_sealer_at_once_lose_nothing(database: Config) -> None:
+    """Each writer's transactions overlap with the others' and end in any order."""
+    stop, faults, each = threading.Event(), [], 120
+
+    def write(number: int) -> None:
+        try:
+            for turn in range(each):
+                with db.transaction():
+                    audit.record(SENSEI, audit.Act.CHILD_MOVED, "child", number * 1000 + turn)
+                    time.sleep(0.001 * ((number + turn) % 4))  # holds its id open while others commit
+            db.close()
+        except Exception as error:  # noqa: BLE001
+            faults.append(error)
+
+    def keep() -> None:
+        try:
+            while not stop.is_set():
+                sealed(database)
+            db.close()
+        except Exception as error:  # noqa: BLE001
+            faults.append(error)
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(3)]
+    sealers = [threading.Thread(target=keep) for _ in range(2)]
+    for thread in (*writers, *sealers):
+        thread.start()
+    for thread in writers:
+        thread.join()
+    stop.set()
+    for thread in sealers:
+        thread.join()
+    assert faults == []
+    sealed(database)
+    assert AuditLeaf.select().count() == Audit.select().count() == 3 * each
+    assert [row.position for row in AuditLeaf.select().order_by(AuditLeaf.position)] == list(range(3 * each))
+    assert tree.root(3 * each) == merkle.root_of(merkle.leaf_hash(line) for line in lines())
+    ids = [row.audit_id for row in AuditLeaf.select().order_by(AuditLeaf.position)]
+    if db.engine() == "postgresql":
+        assert ids != sorted(ids), "the writers never overlapped: nothing was tried"
+
+
+def test_the_sealer_does_not_sign_over_a_break(database: Config) -> None:
+    act(5)
+    sealed(database)
+    AuditLeaf.delete().where(AuditLeaf.position == 4).execute()
+    act()
+    with pytest.raises(TreeBroken):
+        sealed(database)

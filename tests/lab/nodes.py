@@ -1,0 +1,144 @@
+"""The three nodes: one base system, an overlay for each, booted by systemd-nspawn.
+
+Owns what a vendor does by hand before the first command: a minimal Debian with sshd, the operators' key, the
+bundle at /srv/karamail-bundle. Refuses everything that a playbook should do. Fails with `LabRefused`.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from tests.lab import host, places, processes
+from tests.lab.host import LabRefused
+from tests.lab.places import Node
+
+INCLUDED = (
+    "apt", "systemd-sysv", "dbus", "libpam-systemd", "udev", "openssh-server", "sudo", "python3",
+    "python3-apt",
+    "iproute2", "iputils-ping", "procps", "ca-certificates",
+)  # fmt: skip
+_CAPABILITIES = "CAP_NET_ADMIN,CAP_NET_RAW,CAP_SYS_ADMIN,CAP_SYS_NICE,CAP_IPC_LOCK,CAP_SYSLOG"
+_BOOT_S = 60.0
+
+
+def make_base() -> None:
+    """The system that all three start from, out of the bundle; the same bundle and recipe, the same base."""
+    stamp = places.LAB / "base.stamp"
+    wanted = (places.BUNDLE / "apt" / "Packages").read_text() + Path(__file__).read_text()
+    if places.BASE.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return
+    stamp.unlink(missing_ok=True)
+    shutil.rmtree(places.BASE, ignore_errors=True)
+    places.LAB.mkdir(parents=True, exist_ok=True)
+    host.run(
+        "mmdebstrap", "--variant=essential", f"--include={','.join(INCLUDED)}", "--format=directory",
+        "--skip=check/qemu,check/empty", "trixie", places.BASE,
+        f"deb [trusted=yes] copy://{places.BUNDLE}/apt ./",
+    )  # fmt: skip
+    for key in (places.BASE / "etc/ssh").glob("ssh_host_*"):
+        key.unlink()
+    (places.BASE / "etc/apt/sources.list").unlink(missing_ok=True)
+    for left in (places.BASE / "etc/apt/sources.list.d").iterdir():
+        left.unlink()
+    # A lab is thrown away: its packages need not survive a power cut.
+    (places.BASE / "etc/dpkg/dpkg.cfg.d/lab").write_text("force-unsafe-io\n")
+    _operator(places.BASE)
+    stamp.write_text(wanted)
+
+
+def _operator(root: Path) -> None:
+    """The account that Ansible and people come in by: a key, no password, sudo."""
+    host.run("chroot", root, "useradd", "--create-home", "--shell", "/bin/bash", "vendor")
+    sudoers = root / "etc/sudoers.d/vendor"
+    sudoers.write_text("vendor ALL=(ALL) NOPASSWD: ALL\n")
+    sudoers.chmod(0o440)
+
+
+def prepare(node: Node) -> None:
+    """Lays a fresh overlay with what differs between nodes."""
+    upper = node.folder / "upper"
+    for folder in (upper, node.folder / "work", node.root):
+        folder.mkdir(parents=True, exist_ok=True)
+    _mount(node)
+    (node.root / "etc/hostname").write_text(f"{node.name}\n")
+    (node.root / "etc/resolv.conf").unlink(missing_ok=True)
+    host.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", node.name,
+             "-f", node.root / "etc/ssh/ssh_host_ed25519_key")  # fmt: skip
+    home = node.root / "home/vendor/.ssh"
+    home.mkdir(mode=0o700)
+    shutil.copy(places.KEY.with_suffix(".pub"), home / "authorized_keys")
+    host.run("chroot", node.root, "chown", "-R", "vendor:vendor", "/home/vendor/.ssh")
+    public = (node.root / "etc/ssh/ssh_host_ed25519_key.pub").read_text().split()
+    with places.KNOWN_HOSTS.open("a") as known:
+        known.write(f"{node.rack} {public[0]} {public[1]}\n")
+
+
+def make_keys() -> None:
+    """The operators' key pair, and an empty list of known hosts."""
+    shutil.rmtree(places.KEY.parent, ignore_errors=True)
+    places.KEY.parent.mkdir(parents=True, mode=0o700)
+    host.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "vendor", "-f", places.KEY)
+
+
+def _mount(node: Node) -> None:
+    if not os.path.ismount(node.root):
+        layers = f"lowerdir={places.BASE},upperdir={node.folder}/upper,workdir={node.folder}/work"
+        host.run("mount", "-t", "overlay", "overlay", "-o", layers, node.root)
+
+
+def power_on(node: Node) -> None:
+    """Starts it; `wait` waits until it answers."""
+    _mount(node)
+    processes.start(
+        node.name,
+        [
+            "systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--console=pipe",
+            f"--machine={node.name}", f"--directory={node.root}", "--resolv-conf=off", "--timezone=off",
+            f"--network-namespace-path=/run/netns/{places.namespace(node.name)}",
+            f"--capability={_CAPABILITIES}", f"--bind-ro={places.BUNDLE}:/srv/karamail-bundle",
+        ],
+        {"SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
+    )  # fmt: skip
+
+
+def power_off(node: Node) -> None:
+    """The plug is pulled: no process of it gets to say anything."""
+    found = processes.pid(node.name)
+    for child in processes.children(found) if found else ():
+        os.kill(child, signal.SIGKILL)
+    processes.end(node.name, within_s=20)
+
+
+def shut_down(node: Node) -> None:
+    """In order, as `poweroff` does."""
+    processes.end(node.name, within_s=90)
+
+
+def forget(node: Node) -> None:
+    """Takes its overlay away. Raises `LabRefused` where something still uses it."""
+    if os.path.ismount(node.root):
+        host.run("umount", node.root)
+    shutil.rmtree(node.folder, ignore_errors=True)
+
+
+def wait(node: Node) -> None:
+    """Until sshd lets the operator in and systemd has nothing left to start."""
+    deadline = time.monotonic() + _BOOT_S
+    told = ""
+    while time.monotonic() < deadline:
+        if processes.pid(node.name) is None:
+            raise LabRefused(f"{node.name} ended while booting; see {places.LOGS / node.name}.log")
+        asked = subprocess.run(
+            host.ssh(node.name, "systemctl is-system-running --wait"),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        told = asked.stdout.strip() or asked.stderr.strip()
+        if told in ("running", "degraded"):
+            return
+        time.sleep(0.3)
+    raise LabRefused(f"{node.name} did not boot within {_BOOT_S:.0f} s: {told}")

@@ -1,0 +1,159 @@
+"""Each node as it stands: units and their sandboxes, who may talk to whom, what agrees with what."""
+
+import json
+import re
+import socket
+import time
+
+import pytest
+
+from tests.lab import host, places, wires
+from tests.lab.host import LabRefused
+from tests.support.waiting import until
+
+NODES = [node.name for node in places.NODES]
+ZONES = ("guardian", "sender", "admin", "mail")
+GOLDEN = places.ROOT / "tests/lab/golden/firewall.nft"
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_nothing_has_failed(node: str) -> None:
+    assert host.on(node, "systemctl list-units --failed --no-legend --plain") == ""
+
+
+@pytest.mark.parametrize("zone", [*ZONES, "recognise"])
+def test_each_sandbox_is_tight(zone: str) -> None:
+    told = host.on("n1", f"systemd-analyze security --no-pager karamail-{zone}.service")
+    level = re.search(r"Overall exposure level.*: ([0-9.]+)", told)
+    assert level
+    assert float(level[1]) <= 2.0, told
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_each_zone_runs_as_nobody_else_and_sees_only_its_own_secrets(zone: str) -> None:
+    pid = host.on("n1", f"systemctl show --value --property MainPID karamail-{zone}").strip()
+    assert host.on("n1", f"stat --format %U /proc/{pid}").strip() == f"karamail-{zone}"
+    seen = host.on("n1", f"ls /run/credentials/karamail-{zone}.service").split()
+    own = host.on("n1", f"ls /etc/karamail/secrets/{zone}").split()
+    assert sorted(seen) == sorted([*own, "database.crt", "database.key"])
+    with pytest.raises(LabRefused, match="Permission denied"):
+        host.on("n1", f"nsenter -t {pid} -m runuser -u karamail-{zone} -- ls /etc/karamail/secrets")
+
+
+def test_bad_configuration_is_not_tried_again() -> None:
+    host.on("n3", "cp -p /etc/karamail/sender.toml /root/kept; echo nonsense >> /etc/karamail/sender.toml")
+    try:
+        host.on("n3", "systemctl restart karamail-sender || true")
+        until(lambda: _state("n3", "sender") == "failed", within_s=20, why="the unit gave up")
+        told = host.on("n3", "systemctl show --property ExecMainStatus,NRestarts karamail-sender")
+        assert "ExecMainStatus=78" in told
+    finally:
+        host.on("n3", "mv /root/kept /etc/karamail/sender.toml; systemctl restart karamail-sender")
+    until(lambda: _state("n3", "sender") == "active", within_s=20, why="it runs again")
+
+
+def _state(node: str, zone: str) -> str:
+    return host.on(node, f"systemctl show --value --property ActiveState karamail-{zone}").strip()
+
+
+def test_a_killed_worker_comes_back_under_its_name() -> None:
+    before = _worker("n2")
+    host.on("n2", f"kill -9 {before}")
+    until(lambda: _worker("n2") not in ("", before), within_s=15, why="another worker")
+    until(lambda: _greets("n2"), within_s=15, why="its greeting")
+
+
+def _greets(node: str) -> bool:
+    with wires.standing_in("internet"):
+        try:
+            with socket.create_connection((places.BY_NAME[node].front, 25), timeout=5) as door:
+                return door.recv(3) == b"220"
+        except OSError:
+            return False
+
+
+def _worker(node: str) -> str:
+    told = host.on(node, "pgrep --uid karamail-mail --full 'serve mail --worker 1' || true").split()
+    return told[-1] if told else ""
+
+
+def test_a_mail_zone_that_is_told_to_end_does_so_in_order() -> None:
+    until(lambda: _greets("n2"), within_s=15, why="its greeting")
+    began = time.monotonic()
+    host.on("n2", "systemctl stop karamail-mail", timeout_s=100)
+    took_s = time.monotonic() - began
+    told = host.on("n2", "journalctl --unit karamail-mail --since -2min --output cat")
+    host.on("n2", "systemctl start karamail-mail")
+    assert "process.stopping" in told
+    assert host.on("n2", "systemctl show --value --property Result karamail-mail").strip() == "success"
+    assert took_s < 60
+
+
+def test_a_commit_is_on_two_nodes() -> None:
+    told = host.on("n1", "sudo -u postgres patronictl -c /etc/patroni/config.yml list --format json")
+    roles = sorted(member["Role"] for member in json.loads(told))
+    assert roles == ["Leader", "Replica", "Sync Standby"]
+
+
+@pytest.mark.parametrize(
+    ("what", "port"), [("etcd", 2379), ("etcd between members", 2380), ("Patroni", 8008)]
+)
+def test_between_nodes_nobody_is_heard_without_a_certificate(what: str, port: int) -> None:
+    address = places.BY_NAME["n2"].rack
+    told = host.on(
+        "n1", f"curl --silent --show-error --insecure --max-time 5 https://{address}:{port}/ 2>&1 || true"
+    )
+    assert re.search("certificate required|bad certificate|alert", told), f"{what}: {told}"
+
+
+def test_the_database_hears_nobody_without_a_certificate_or_in_the_clear() -> None:
+    where = "host=n2 user=karamail dbname=karamail connect_timeout=5 sslmode={}"
+    psql = f"psql --no-password '{where}' -c 'SELECT 1' 2>&1 || true"
+    assert "pg_hba.conf rejects" in host.on("n1", psql.format("disable"))
+    assert "requires a valid client certificate" in host.on("n1", psql.format("require"))
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_the_firewall_is_the_one_on_paper(node: str) -> None:
+    """Users by name, counters at nothing, and without whom the rates remember."""
+    users = {line.split(":")[2]: line.split(":")[0] for line in host.on(node, "getent passwd").splitlines()}
+    live = host.on(node, "nft --stateless list ruleset")
+    live = re.sub(r"\n\t\telements = \{[^}]*limit rate[^}]*\}", "", live)
+    live = re.sub(r"skuid (\d+)", lambda match: f"skuid {users[match[1]]}", live)
+    assert live == GOLDEN.read_text()
+
+
+def test_from_the_internet_only_mail_and_sites_are_open() -> None:
+    for node in places.NODES:
+        assert _open(places.ATTACKER, node.front) == {25, 80, 443}
+
+
+def test_from_a_neighbour_only_what_members_say_to_each_other() -> None:
+    knock = 'timeout 1 bash -c "echo > /dev/tcp/10.77.0.12/$port" 2>/dev/null && echo $port'
+    found = host.on("n1", f"for port in {' '.join(map(str, _PORTS))}; do {knock}; done; true")
+    assert {int(word) for word in found.split()} == {2379, 2380, 5432, 8008}
+
+
+_PORTS = (22, 25, 53, 80, 123, 443, 2379, 2380, 5432, 8001, 8002, 8003, 8008, 9001)
+
+
+def _open(source: str, target: str) -> set[int]:
+    """All 65,535 TCP ports, asked from one address of the internet."""
+    scan = ["nmap", "-n", "-Pn", "-sS", "-S", source, "-e", "front0", "-p-", "--min-rate", "3000"]
+    told = host.run(*host.inside("internet", *scan, "--max-retries", "1", "--open", "-oG", "-", target))
+    return {int(port) for port in re.findall(r"(\d+)/open/tcp", told)}
+
+
+def test_a_zone_cannot_call_out_what_is_not_its_own() -> None:
+    before = _dropped_out("n1")
+    call = f"timeout 3 bash -c 'echo > /dev/tcp/{places.GUARDIAN}/443' 2>&1; echo $?"
+    told = host.on("n1", f"runuser -u karamail-sender -- {call}").strip()
+    assert told.endswith("124"), told
+    assert _dropped_out("n1") > before
+
+
+def _dropped_out(node: str) -> int:
+    told = host.on(node, "nft list chain inet karamail output")
+    counted = re.search(r'counter packets (\d+) bytes \d+ comment "dropped on the way out"', told)
+    assert counted
+    return int(counted[1])

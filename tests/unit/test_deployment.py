@@ -1,0 +1,78 @@
+"""The deployment as far as it can be judged without nodes: it parses, the linter agrees, variables are typed.
+
+`make lab` tries the rest on three nodes. Fails for one reason; where Ansible is not installed, it says so.
+"""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ANSIBLE = ROOT / "ansible"
+PROGRAMS = ROOT / ".venv-ansible" / "bin"
+ROLES = sorted(path.name for path in (ANSIBLE / "roles").iterdir())
+UNITS = sorted((ROOT / "systemd").glob("*.service"))
+
+needs_ansible = pytest.mark.skipif(
+    not (PROGRAMS / "ansible-playbook").exists(), reason="Ansible is not installed: make test does"
+)
+
+
+def _told(*words: str | Path) -> str:
+    done = subprocess.run(words, cwd=ANSIBLE, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@needs_ansible
+@pytest.mark.parametrize("inventory", ["lab", "vagrant", "example"])
+def test_the_playbook_parses(inventory: str) -> None:
+    hosts = f"inventories/{inventory}/hosts.yml"
+    _told(PROGRAMS / "ansible-playbook", "-i", hosts, "site.yml", "--syntax-check")
+
+
+@needs_ansible
+def test_the_linter_has_nothing_to_say() -> None:
+    _told(PROGRAMS / "ansible-lint", "--offline", "-q", "--nocolor", "site.yml")
+
+
+@pytest.mark.skipif(shutil.which("vagrant") is None, reason="Vagrant is not installed")
+def test_the_vagrantfile_is_valid() -> None:
+    done = subprocess.run(
+        ["vagrant", "validate", "--ignore-provider"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_default_of_a_role_has_its_type(role: str) -> None:
+    defaults = ANSIBLE / "roles" / role / "defaults" / "main.yml"
+    typed = (ANSIBLE / "roles" / role / "meta" / "argument_specs.yml").read_text()
+    if defaults.exists():
+        for name in re.findall(r"^(\w+):", defaults.read_text(), re.MULTILINE):
+            assert re.search(rf"^      {name}:", typed, re.MULTILINE), f"{role}: {name}"
+
+
+def test_every_role_is_in_the_story() -> None:
+    told = re.findall(r"roles: \[([\w, ]+)\]", (ANSIBLE / "site.yml").read_text())
+    assert sorted(", ".join(told).split(", ")) == ROLES
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
+def test_each_part_of_a_sandbox_has_its_reason(unit: Path) -> None:
+    """Between two empty or commented lines stands one thought; each begins with why."""
+    section = unit.read_text().partition("[Service]")[2].partition("[Install]")[0]
+    sandbox = section.partition("LoadCredential=")[2]
+    for line in ("ProtectSystem=strict", "NoNewPrivileges=yes", "MemoryDenyWriteExecute=yes"):
+        assert line in sandbox
+        before = sandbox.partition(line)[0].rpartition("\n\n")[2]
+        assert "#" in before
+
+
+def test_no_zone_is_given_the_secret_of_another() -> None:
+    for unit in UNITS:
+        zones = set(re.findall(r"/etc/karamail/secrets/(\w+)/", unit.read_text()))
+        assert len(zones) == 1, unit.name
