@@ -1,6 +1,7 @@
 """Login in two steps, and proving anew: what is carried through, and what is closed in between."""
 
 import re
+from datetime import timedelta
 from html import unescape
 
 import pyotp
@@ -9,8 +10,10 @@ import time_machine
 from flask import Flask
 
 from appliance import clock
+from appliance.account import report
+from appliance.actor import Duty, Role
 from appliance.config import Config
-from appliance.models import Account, Broadcast, Delivery, Factor, StaffSession
+from appliance.models import Account, Broadcast, Delivery, Factor, PersonReport, StaffSession
 from tests.support.authenticator import Authenticator
 from tests.web.staff.reading import japanese_in
 from tests.web.staff.test_doors import PUBLIC, address, rules
@@ -19,6 +22,7 @@ from web.admin.app import create_app as create_admin
 from web.sender.app import create_app as create_sender
 
 HOUR, STEP = 3600, 30
+OTHER = "kumo-ga-nagareru-oka-5"
 MINUTES = 20 * 60
 """Longer than a proof is fresh, shorter than a session idles."""
 
@@ -74,6 +78,16 @@ def held(clerk: Clerk, way: str) -> str:
             clerk.page = inside
             return unescape(action)
     raise AssertionError(f"no form for {way}")
+
+
+def enter_as_officer(clerk: Clerk) -> None:
+    """The ward officer logs in for the first time, and adds an app with one-time codes."""
+    clerk.login("kutan")
+    assert clerk.path == "/account/factors/first"
+    clerk.open("/account/factors/totp")
+    found = re.search(r'name="secret" value="(\w+)"', clerk.page)
+    assert found is not None
+    clerk.send(code=now_shown(found[1]))
 
 
 # --- the login
@@ -249,6 +263,98 @@ def test_the_call_sheet_and_a_removal_are_asked_for_anew(ward: Ward) -> None:
         clerk.send(held(clerk, "password"), proof__password=PASSWORD)
         assert clerk.path == f"/broadcasts/{broadcast_id}/call-sheet"
         assert "山田" in clerk.page
+
+
+def test_an_export_is_asked_for_anew_and_stays_the_one_that_was_asked_for(ward: Ward) -> None:
+    clerk = Clerk(create_admin(ward.config))
+    clerk.login("kansa")
+    school = f"/records/download?school={ward.school.id}&act=login"
+    with time_machine.travel(clock.now().timestamp() + MINUTES, tick=True):
+        clerk.open(school)
+        clerk.send(school, form="jsonl")
+        assert clerk.status == 401
+        action = held(clerk, "password")
+        assert action == school
+        clerk.send(action, proof__password=PASSWORD)
+    assert clerk.status == 200
+    assert clerk.page == ""  # nobody logs in for a school; all records are many
+
+
+def test_who_lets_somebody_in_is_asked_anew_and_who_refuses_is_not(ward: Ward) -> None:
+    clerk = Clerk(create_admin(ward.config))
+    enter_as_officer(clerk)
+    reports = [
+        report.report(
+            ward.actor(Role.PRINCIPAL, ward.school), login_id=login_id, display_name="教諭 新田 春香",
+            role=Role.STAFF, duty=Duty.HANDLER, school_id=ward.school.id, now=clock.now(),
+        ).id
+        for login_id in ("t-1", "t-2")
+    ]  # fmt: skip
+    stopped = Account.get(Account.login_id == "sensei")
+    with time_machine.travel(clock.now().timestamp() + MINUTES, tick=True):
+        clerk.open(f"/reports/{reports[0]}")
+        clerk.send(decision="refuse")
+        assert (clerk.status, clerk.path) == (200, "/registers")
+        clerk.open(f"/reports/{reports[1]}")
+        clerk.send(decision="approve")
+        assert clerk.status == 401
+        clerk.open(f"/accounts/{stopped.id}/invitation")
+        clerk.send()
+        assert clerk.status == 401
+        Account.update(state="suspended").where(Account.id == stopped.id).execute()
+        clerk.open(f"/accounts/{stopped.id}")
+        clerk.send(f"/accounts/{stopped.id}/resume")
+        assert clerk.status == 401
+    assert [PersonReport.get_by_id(number).state for number in reports] == ["refused", "reported"]
+    assert Account.get_by_id(stopped.id).state == "suspended"
+
+
+# --- beside an overdue password
+
+
+@pytest.fixture
+def overdue(ward: Ward) -> None:
+    """Everybody's password is from long ago."""
+    Account.update(password_changed_at=clock.now() - timedelta(days=400)).execute()
+
+
+@pytest.mark.usefixtures("overdue")
+def test_a_first_factor_comes_before_the_overdue_password_and_neither_traps_anybody(ward: Ward) -> None:
+    clerk = Clerk(create_admin(ward.config))
+    enter_as_officer(clerk)
+    assert "予備のコード" in clerk.page
+    clerk.open("/account/factors")
+    assert clerk.path == "/account/factors"
+    clerk.open("/records")
+    assert clerk.path == "/account/password"
+    clerk.send(old=PASSWORD, new=OTHER, again=OTHER)
+    assert clerk.path == "/records"
+
+
+@pytest.mark.usefixtures("overdue")
+def test_a_page_that_asks_anew_opens_after_the_change_of_an_overdue_password(ward: Ward) -> None:
+    clerk = Clerk(create_admin(ward.config))
+    Account.update(password_changed_at=clock.now()).execute()
+    clerk.login("kocho")
+    broadcast_id = write(clerk)
+    clerk.send()
+    with time_machine.travel(clock.now().timestamp() + MINUTES, tick=True):
+        Account.update(password_changed_at=clock.now() - timedelta(days=400)).execute()
+        clerk.open(f"/broadcasts/{broadcast_id}/call-sheet")
+        clerk.send(held(clerk, "password"), proof__password=PASSWORD)
+        assert clerk.path == "/account/password"
+        assert PASSWORD not in clerk.page
+        clerk.send(old=PASSWORD, new=OTHER, again=OTHER)
+        assert clerk.path == f"/broadcasts/{broadcast_id}/call-sheet"
+
+
+def test_a_browser_is_known_only_after_the_second_step(app: Flask, secret: str) -> None:
+    """Whoever has only the password must not be counted as the owner's own browser."""
+    clerk = Clerk(app)
+    clerk.login("kocho")
+    assert not [name for _host, _path, name in clerk.client._cookies or {} if "known" in name]
+    clerk.send(held(clerk, "code"), proof__code=now_shown(secret))
+    assert [name for _host, _path, name in clerk.client._cookies or {} if "known" in name]
 
 
 def test_every_weighty_act_in_the_table_is_a_view(ward: Ward) -> None:
