@@ -81,7 +81,6 @@ def _navigation() -> list[tuple[str, str, str]]:
         menu.append(("handout", _("登録案内"), url_for("handout.sheet", school_id=mine[0].id)))
     if actor().role is Role.WARD_OFFICER:
         menu.append(("devices", _("端末の届出簿"), url_for("device_register.all")))
-        menu.append(("factors", _("二つ目の確認"), url_for("lost_factors.people")))
     if actor().role is not Role.STAFF:
         menu.append(("people", _("人と届出"), url_for("registers.ward")))
     if access.may_read_everything(actor()) is None:
