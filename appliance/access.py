@@ -15,6 +15,7 @@ from appliance.models import (
     Address,
     Broadcast,
     Child,
+    Device,
     Opening,
     PersonReport,
     Registration,
@@ -232,6 +233,15 @@ def registration(actor: Actor, registration_id: int) -> Registration:
     )
     if found is None:
         raise NotYours("registration")
+    return found
+
+
+def device(actor: Actor, device_id: int) -> Device:
+    """One's own, or any for the ward officer on the administration site. Raises `NotYours`."""
+    found: Device | None = Device.get_or_none(Device.id == device_id)
+    at_the_ward = actor.role is Role.WARD_OFFICER and actor.zone is Zone.ADMIN
+    if found is None or (found.holder_id != actor.account_id and not at_the_ward):
+        raise NotYours("device")
     return found
 
 

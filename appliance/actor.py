@@ -27,7 +27,10 @@ class Duty(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`zone` is the site acted from: on the send-only site nobody opens personal data (R10)."""
+    """`zone` is the site acted from: on the send-only site nobody opens personal data (R10).
+
+    `confirmed_at` is when this person last proved who is there, in this session.
+    """
 
     account_id: int
     role: Role
@@ -37,4 +40,5 @@ class Actor:
     session_id: int | None = None
     device_id: int | None = None
     display_name: str = field(default="", repr=False)
+    confirmed_at: datetime | None = field(default=None, compare=False, repr=False)
     password_changed_at: datetime | None = field(default=None, compare=False, repr=False)

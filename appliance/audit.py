@@ -20,6 +20,22 @@ class Act(StrEnum):
 
     LOGIN = "login"
     LOGOUT = "logout"
+    LOGIN_BEGUN = "login.begun"  # password right, second step to come
+    SESSION_ENDED = "session.ended"  # one's own, from another one
+    CONFIRMED = "session.confirmed"  # proved anew who is there, before a weighty act
+    FACTOR_REFUSED = "factor.refused"  # at the second step, or when proving anew
+    FACTOR_ADDED = "factor.added"
+    FACTOR_NAMED = "factor.named"
+    FACTOR_REMOVED = "factor.removed"
+    FACTORS_RESET = "factors.reset"  # by a ward officer, because they were lost
+    RECOVERY_CODES_MADE = "recovery_codes.made"
+    RECOVERY_CODE_USED = "recovery_code.used"
+    DEVICE_REQUESTED = "device.requested"
+    DEVICE_APPROVED = "device.approved"
+    DEVICE_REFUSED = "device.refused"
+    DEVICE_CODE_MADE = "device.code_made"
+    DEVICE_ENROLLED = "device.enrolled"
+    DEVICE_REVOKED = "device.revoked"
     PASSWORD_CHANGED = "password.changed"
     ACCOUNT_ADDED = "account.added"
     ACCOUNT_SUSPENDED = "account.suspended"

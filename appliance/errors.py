@@ -17,6 +17,8 @@ because messages end in logs.
     ├── NotYours                 the object does not exist, or not for this actor (never said which)
     ├── NotAllowed               the actor may see the object but not do this; carries the reason
     ├── LoginRefused             wrong id or password, suspended, throttled; one word for outside
+    ├── FactorRefused            a passkey, a code or a password did not prove who is there
+    ├── DeviceRefused            this device, or this network, does not lead to this site
     ├── InvitationInvalid        the link that sets a password is unknown, over or used
     ├── WrongState               the object's state has no such transition
     ├── RegistrationError
@@ -95,6 +97,23 @@ class LoginRefused(KaramailError):
         super().__init__(reason)
         self.reason = reason
         self.wait_s = wait_s
+
+
+class FactorRefused(KaramailError):
+    """Who is there was not proved. `reason` is a key that pages translate."""
+
+    def __init__(self, reason: str, *, wait_s: int = 0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.wait_s = wait_s
+
+
+class DeviceRefused(KaramailError):
+    """Not from here. `reason` is a key that pages translate."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class InvitationInvalid(KaramailError):

@@ -1,7 +1,8 @@
 """Every state and every transition, in one table.
 
-Owns what may follow what for a registration, a broadcast, a delivery, an account and a report. Refuses
-reasons and permissions. Fails with `WrongState`. The diagrams in `docs/flow.md` are generated from here.
+Owns what may follow what for a registration, a broadcast, a delivery, an account, a report and a device.
+Refuses reasons and permissions. Fails with `WrongState`. The diagrams in `docs/flow.md` are generated from
+here.
 """
 
 from collections.abc import Mapping
@@ -40,6 +41,14 @@ class DeliveryState(StrEnum):
     EXPIRED = "expired"
 
 
+class DeviceState(StrEnum):
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    ACTIVE = "active"
+    REFUSED = "refused"
+    REVOKED = "revoked"
+
+
 class AccountState(StrEnum):
     INVITED = "invited"  # approved by the ward, no password yet
     ACTIVE = "active"
@@ -56,7 +65,7 @@ class ReportState(StrEnum):
 
 
 _R, _B, _D = RegistrationState, BroadcastState, DeliveryState
-_A, _P = AccountState, ReportState
+_A, _P, _V = AccountState, ReportState, DeviceState
 
 # One table per noun: members of different StrEnums with the same word are equal and would share a key.
 TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
@@ -86,6 +95,13 @@ TRANSITIONS: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
         _D.BOUNCED: frozenset(),
         _D.SUPPRESSED: frozenset(),
         _D.EXPIRED: frozenset({_D.QUEUED}),
+    },
+    _V: {
+        _V.REQUESTED: frozenset({_V.APPROVED, _V.REFUSED, _V.REVOKED}),
+        _V.APPROVED: frozenset({_V.ACTIVE, _V.REVOKED}),
+        _V.ACTIVE: frozenset({_V.REVOKED}),
+        _V.REFUSED: frozenset(),
+        _V.REVOKED: frozenset(),
     },
     _A: {
         _A.INVITED: frozenset({_A.ACTIVE, _A.SUSPENDED, _A.ENDED}),

@@ -18,6 +18,7 @@ from cli import (
     code,
     configuration,
     database,
+    device,
     dkim,
     dns,
     doctor,
@@ -70,6 +71,7 @@ main.add_command(dkim.dkim)
 main.add_command(dns.dns)
 main.add_command(doctor.doctor)
 main.add_command(account.account)
+main.add_command(device.device)
 main.add_command(audit.audit)
 main.add_command(bounce.bounce)
 main.add_command(route.route)

@@ -12,12 +12,17 @@
 | `password`, `guessable` | what may be one |
 | `throttle` | how many wrong ones are too many |
 | `opening` | an operator opens registrants, for a reason |
-| `session` | login and what it opens |
+| `session` | the first step of a login, and what a session opens |
+| `second_step` | the second step, and proving anew who is there before a weighty act |
+| `factor`, `passkey`, `one_time`, `recovery` | what is shown in that step |
+| `own_sessions` | where one is logged in |
+| `person` | who proves something: `Halfway`, `Person` |
 
 Refuses to know pages and cookies. Fails as the rooms do.
 """
 
 from appliance.account.people import add, change_password
-from appliance.account.session import login, logout, resolve
+from appliance.account.person import Halfway
+from appliance.account.session import enrolling_now, halfway, login, logout, resolve
 
-__all__ = ["add", "change_password", "login", "logout", "resolve"]
+__all__ = ["Halfway", "add", "change_password", "enrolling_now", "halfway", "login", "logout", "resolve"]

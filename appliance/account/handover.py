@@ -1,14 +1,16 @@
 """人事異動: people end, move to another school, several at once; and are stopped at any hour (R15).
 
 Owns the end of work at a school, the move, suspension and its lifting. What is stopped is stopped everywhere
-in the same transaction: every session on both sites, every link that is still out. Refuses to let somebody in
+in the same transaction: every session on both sites, every link that is still out; with an account also its
+second factors and its own devices. Refuses to let somebody in
 (`report`, `invitation`). Fails with `NotAllowed`, `NotYours`, `WrongState`; then the list stays as it was.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from appliance import access, audit, db, states
+from appliance import access, audit, db, device, states
+from appliance.account import factor
 from appliance.account import password as passwords
 from appliance.account.people import end_invitations, end_sessions
 from appliance.actor import Actor, Role
@@ -36,7 +38,7 @@ def end(actor: Actor, accounts: Sequence[Account], school_id: int, now: datetime
                 access.require(access.may_suspend(actor, account))
             _leave(account, school_id)
             if not AccountSchool.select().where(AccountSchool.account == account).exists():
-                _stop(account, AccountState.ENDED, now)
+                _stop(actor, account, AccountState.ENDED, now)
             audit.record(actor, audit.Act.ACCOUNT_ENDED, "account", account.id, school_id=school_id)
 
 
@@ -58,7 +60,7 @@ def retire(actor: Actor, account: Account, now: datetime) -> None:
     if account.role in access.OF_A_SCHOOL:
         raise WrongState("people of a school end at their school")
     with db.transaction():
-        _stop(account, AccountState.ENDED, now)
+        _stop(actor, account, AccountState.ENDED, now)
         audit.record(actor, audit.Act.ACCOUNT_ENDED, "account", account.id)
 
 
@@ -66,7 +68,7 @@ def suspend(actor: Actor, account: Account, now: datetime) -> int:
     """Stops somebody at once, on both sites; how many sessions that ended. Raises `NotAllowed`."""
     access.require(access.may_suspend(actor, account))
     with db.transaction():
-        ended = _stop(account, AccountState.SUSPENDED, now)
+        ended = _stop(actor, account, AccountState.SUSPENDED, now)
         audit.record(actor, audit.Act.ACCOUNT_SUSPENDED, "account", account.id, sessions=ended)
     return ended
 
@@ -80,9 +82,12 @@ def resume(actor: Actor, account: Account) -> None:
         audit.record(actor, audit.Act.ACCOUNT_RESUMED, "account", account.id)
 
 
-def _stop(account: Account, after: AccountState, now: datetime) -> int:
+def _stop(actor: Actor, account: Account, after: AccountState, now: datetime) -> int:
     _become(account, after, states.sources(after))
     end_invitations(account, now)
+    if after is AccountState.ENDED:  # who comes back one day proves anew who is there
+        factor.forget(account)
+        device.end_own_of(actor, account, now)
     return end_sessions(account, now)
 
 

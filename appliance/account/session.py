@@ -1,20 +1,26 @@
 """Login and the sessions that it opens (R21).
 
-Owns login, server-side sessions and their end. Refuses to say which of id and password was wrong, to know
-cookies, and to lock an account for good (`throttle` says who waits). Fails with `LoginRefused`.
+Owns login with throttling, server-side sessions and their end. Where a second step is due, the session is
+half open: `resolve` does not see it, `halfway` does, and only `second_step` opens it. Refuses to say which of
+id and password was wrong, to know cookies, and to lock an account for good (`throttle` says who waits). Fails
+with `LoginRefused`.
 """
 
 from datetime import datetime, timedelta
 
 from appliance import audit, db, token
+from appliance.account import factor, throttle
 from appliance.account import password as passwords
-from appliance.account import throttle
+from appliance.account.person import Halfway
 from appliance.actor import Actor, Role
 from appliance.config import Config, Zone
 from appliance.errors import LoginRefused
-from appliance.models import Account, AccountSchool, StaffSession
+from appliance.models import Account, AccountSchool, Device, StaffSession
+from appliance.states import DeviceState
 
 _TOUCH = timedelta(minutes=1)  # a session's last sign of life is written at most so often
+_HALF_OPEN = timedelta(minutes=15)
+AGENT_MAX = 60
 
 
 def login(
@@ -25,12 +31,17 @@ def login(
     *,
     network: str,
     now: datetime,
+    device: Device | None = None,
+    enrolling: bool = False,
+    agent: str = "",
     browser: bytes | None = None,
-) -> tuple[str, Actor]:
-    """Checks id and password and opens a session on `zone`. Returns the cookie's token.
+) -> tuple[str, Actor | Halfway]:
+    """Checks id and password and opens a session on `zone`, or half opens it. Returns the cookie's token.
 
-    `browser` names one in which this account has logged in before. Raises `LoginRefused`. The time it takes
-    does not depend on whether the account exists.
+    `device` is the known device that asks, or the one that is just `enrolling`; `agent` its browser as people
+    call it; `browser` names one in which this account has logged in before. Raises `LoginRefused`: `wrong`,
+    `suspended`, `throttled`, `not_your_device`. The time it takes does not depend on whether the account
+    exists.
     """
     login_id = login_id.strip().lower()
     login_hash = throttle.login_hash(login_id)
@@ -40,15 +51,17 @@ def login(
             raise LoginRefused("throttled", wait_s=wait_s)
         account = Account.get_or_none(Account.login_id == login_id)
     matches = passwords.matches(password, account.password_phc if account else passwords.NOBODY)
-    if account is None or not matches or account.state != "active":
-        why = "suspended" if account is not None and matches else "wrong"
+    why = _why_not(account if matches else None, device)
+    if account is None or why is not None:
         with db.transaction():
             first = throttle.note(login_hash, network, browser, now)
             wait_s = throttle.wait_s(config, login_hash, network, browser, now)
             if (first or wait_s) and not throttle.is_flood(network, now):
                 who = None if account is None else (account.id, account.role)
-                audit.record_refused_login(zone, network, who, "throttled" if wait_s else why)
-        raise LoginRefused(why)
+                audit.record_refused_login(zone, network, who, "throttled" if wait_s else why or "wrong")
+        raise LoginRefused(why or "wrong")
+    half = enrolling or factor.second_step(config, account, zone, device)
+    life = _HALF_OPEN if half else timedelta(hours=config.account.session_hours)
     secret = token.fresh()
     with db.transaction():
         session = StaffSession.create(
@@ -58,22 +71,63 @@ def login(
             network=network,
             created_at=now,
             seen_at=now,
-            ends_at=now + timedelta(hours=config.account.session_hours),
+            ends_at=now + life,
+            opened_at=None if half else now,
+            confirmed_at=None if half else now,
+            agent=agent[:AGENT_MAX],
+            device=device,
         )
-        actor = _actor(account, zone, network, session.id)
-        audit.record(actor, audit.Act.LOGIN, "session", session.id)
-    return secret.hex(), actor
+        actor = actor_of(session, network)
+        audit.record(actor, audit.Act.LOGIN_BEGUN if half else audit.Act.LOGIN, "session", session.id)
+    return secret.hex(), _halfway(session, network) if half else actor
 
 
-def resolve(config: Config, zone: Zone, text: str, *, network: str, now: datetime) -> Actor | None:
-    """Who is behind a cookie's token, or None: unknown, another site's, idle, over, ended, suspended."""
+def resolve(
+    config: Config, zone: Zone, text: str, *, network: str, now: datetime, device_id: int | None = None
+) -> Actor | None:
+    """Who is behind a cookie's token, or None: unknown, half open, another site's or device's, idle, over,
+    ended, suspended."""
+    session = _living(config, zone, text, device_id, now)
+    if session is None or session.opened_at is None:
+        return None
+    with db.guarded():
+        if session.seen_at < now - _TOUCH:
+            StaffSession.update(seen_at=now).where(StaffSession.id == session.id).execute()
+        return actor_of(session, network)
+
+
+def halfway(
+    config: Config, zone: Zone, text: str, *, network: str, now: datetime, device_id: int | None = None
+) -> Halfway | None:
+    """Who stands between the two steps of a login with this cookie's token, or None."""
+    session = _living(config, zone, text, device_id, now)
+    return None if session is None or session.opened_at is not None else _halfway(session, network)
+
+
+def enrolling_now(config: Config, zone: Zone, text: str, *, network: str, now: datetime) -> Halfway | None:
+    """Who has logged in with the code of a device that is not enrolled yet and has no cookie, or None."""
+    session = _living(config, zone, text, None, now, any_device=True)
+    if session is None or bool(session.opened_at) or not bool(session.device_id):
+        return None
+    return _halfway(session, network) if session.device.state == DeviceState.APPROVED else None
+
+
+def _living(
+    config: Config, zone: Zone, text: str, device_id: int | None, now: datetime, *, any_device: bool = False
+) -> StaffSession | None:
     try:
         secret = bytes.fromhex(text)
     except ValueError:
         return None
+    if any_device:
+        same_device = StaffSession.id.is_null(False)
+    elif device_id is None:
+        same_device = StaffSession.device.is_null()
+    else:
+        same_device = StaffSession.device == device_id
     idle_since = now - timedelta(minutes=config.account.session_idle_minutes)
     with db.guarded():
-        session = (
+        found: StaffSession | None = (
             StaffSession.select(StaffSession, Account)
             .join(Account)
             .where(
@@ -83,14 +137,11 @@ def resolve(config: Config, zone: Zone, text: str, *, network: str, now: datetim
                 StaffSession.ends_at > now,
                 StaffSession.seen_at > idle_since,
                 Account.state == "active",
+                same_device,
             )
             .get_or_none()
         )
-        if session is None:
-            return None
-        if session.seen_at < now - _TOUCH:
-            StaffSession.update(seen_at=now).where(StaffSession.id == session.id).execute()
-        return _actor(session.account, zone, network, session.id)
+    return found
 
 
 def logout(actor: Actor, now: datetime) -> None:
@@ -100,15 +151,64 @@ def logout(actor: Actor, now: datetime) -> None:
         audit.record(actor, audit.Act.LOGOUT, "session", actor.session_id)
 
 
-def _actor(account: Account, zone: Zone, network: str, session_id: int) -> Actor:
+def role_of(account: Account) -> Role:
+    return Role(account.role)
+
+
+def at_school(device_id: int) -> bool:
+    """Is this a school device, which many share, and not one person's own?"""
+    found: bool = Device.select().where(Device.id == device_id, Device.kind == "school").exists()
+    return found
+
+
+def actor_of(session: StaffSession, network: str) -> Actor:
+    """Who acts through a session; for `session` and `second_step` alone, which know whether it is open."""
+    account = session.account
     school_ids = AccountSchool.select(AccountSchool.school).where(AccountSchool.account == account).tuples()
     return Actor(
         account_id=account.id,
-        role=Role(account.role),
+        role=role_of(account),
         school_ids=frozenset(row[0] for row in school_ids),
-        zone=zone,
+        zone=Zone(session.zone),
         network=network,
-        session_id=session_id,
+        session_id=session.id,
         display_name=account.display_name,
+        device_id=session.device_id,
+        confirmed_at=session.confirmed_at,
         password_changed_at=account.password_changed_at,
     )
+
+
+def _halfway(session: StaffSession, network: str) -> Halfway:
+    return Halfway(
+        account_id=session.account_id,
+        role=role_of(session.account),
+        zone=Zone(session.zone),
+        network=network,
+        session_id=session.id,
+        device_id=session.device_id,
+        display_name=session.account.display_name,
+    )
+
+
+def _why_not(account: Account | None, device: Device | None) -> str | None:
+    """`account` is the one whose password was right."""
+    if account is None:
+        return "wrong"
+    if account.state != "active":
+        return "suspended"
+    return None if device is None or _theirs(device, account) else "not_your_device"
+
+
+def _theirs(device: Device, account: Account) -> bool:
+    """A registered device is its holder's; a school device is for the people of its school, or of all."""
+    if device.kind != "school":
+        return bool(device.holder_id == account.id)
+    if device.school_id is None or account.role == Role.WARD_OFFICER:
+        return True
+    found: bool = (
+        AccountSchool.select()
+        .where(AccountSchool.account == account, AccountSchool.school == device.school_id)
+        .exists()
+    )
+    return found

@@ -40,6 +40,11 @@ def wait_s(config: Config, login: bytes, network: str, browser: bytes | None, no
     )
 
 
+def everywhere_s(config: Config, login: bytes, now: datetime) -> int:
+    """The same for who has shown the password already: one count, wherever the attempts come from."""
+    return _wait(now, config.account.failures_per_quarter_hour, LoginFailure.login_hash == login)
+
+
 def note(login: bytes, network: str, browser: bytes | None, now: datetime) -> bool:
     """A wrong password, inside the caller's transaction. Says whether it is the first of its kind for now."""
     here = LoginFailure.network == _place(network) if browser is None else LoginFailure.browser == browser

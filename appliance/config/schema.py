@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from appliance import address
 from appliance.config.alignment import why_unaligned
+from appliance.config.entrance import Account, Devices, Factors
 from appliance.config.kinds import (
     Endpoint,
     HostName,
@@ -21,7 +22,6 @@ from appliance.config.kinds import (
     IpFamily,
     Line,
     Mailbox,
-    MonthDay,
     NetworkText,
     Origin,
     Section,
@@ -237,6 +237,23 @@ class Site(Section):
     workers: int = Field(2, ge=1, le=64, description="Processes.")
     threads: int = Field(4, ge=1, le=64, description="Threads in each.")
     proxy_hops: int = Field(0, ge=0, le=3, description="Reverse proxies in front that set X-Forwarded-For.")
+    rp_id: HostName | None = Field(
+        None,
+        description="Domain that this site's passkeys are bound to: the origin's host, or a parent of it "
+        "that is no public suffix. The host when absent. Changing it makes all passkeys of the site useless.",
+    )
+
+    @property
+    def relying_party(self) -> str:
+        """The rp id of the site's passkeys (WebAuthn 4)."""
+        return self.rp_id or urlsplit(self.origin).hostname or ""
+
+    @model_validator(mode="after")
+    def _own_passkeys(self) -> Self:
+        host = urlsplit(self.origin).hostname or ""
+        if self.rp_id is not None and host != self.rp_id and not host.endswith(f".{self.rp_id}"):
+            raise ValueError(f"rp_id: expected {host} or a parent domain of it")
+        return self
 
 
 class Registration(Section):
@@ -270,34 +287,6 @@ class Broadcast(Section):
         10, ge=1, le=28, description="Day of the month of the test broadcast, at schools that want it."
     )
     test_hour: int = Field(15, ge=7, le=20, description="Its hour, local time.")
-
-
-class Account(Section):
-    session_idle_minutes: int = Field(30, ge=5, le=720, description="A session without a click ends.")
-    session_hours: int = Field(10, ge=1, le=24, description="Longest session.")
-    password_min_length: int = Field(12, ge=8, le=64, description="Characters of a password.")
-    term_starts: list[MonthDay] = Field(
-        ["04-01", "09-01", "01-08"],
-        min_length=1,
-        description="First days of the school terms, as MM-DD: a password changes every term (R16).",
-    )
-    password_notice_days: int = Field(
-        14, ge=0, le=60, description="A change so long before a term counts for it, and is asked for."
-    )
-    password_grace_days: int = Field(
-        14, ge=0, le=60, description="So long into a term the old password is enough; then it must change."
-    )
-    invitation_hours: int = Field(72, ge=1, le=336, description="Life of the link that sets a password.")
-    failures_per_quarter_hour: int = Field(10, ge=3, description="Wrong passwords per account and network.")
-    failures_per_account_per_quarter_hour: int = Field(
-        30, ge=3, description="Wrong passwords per account from everywhere but its own known browsers."
-    )
-    failures_per_network_per_quarter_hour: int = Field(
-        100,
-        ge=3,
-        description="Wrong passwords of one network for all accounts together; browsers in which the account "
-        "has logged in before do not count. A whole ward may come from one address.",
-    )
 
 
 class Dns(Section):
@@ -356,6 +345,15 @@ class Config(Section):
     )  # fmt: skip
     audit: Audit = Audit.model_construct(
         mail_to=None, mail_hour=7, keep_days=1096, seal_every_s=30, keys=[], witness_file=None
+    )
+    factors: Factors = Factors.model_construct(required_for=["ward_officer", "operator"], confirm_minutes=15)
+    devices: Devices = Devices.model_construct(
+        required=True,
+        ward_networks=[],
+        school_networks={},
+        code_minutes=15,
+        minimum_os={},
+        synced_passkeys=True,
     )
     dns: Dns = Dns.model_construct(
         hosts={}, reports_to=None, ca="letsencrypt.org", dmarc="quarantine", mta_sts="testing"

@@ -37,6 +37,8 @@ _RECORD = (
 _COURSE = (
     "state", "submitted_at", "decided_by_id", "decided_at", "started_at", "finished_at", "useful_until",
 )  # fmt: skip
+_SESSION = ("seen_at", "ended_at", "confirmed_at")
+_ENROLMENT = ("state", "token_hash", "code_hash", "code_ends_at", "enrolled_at", "ends_at", "ended_at")
 
 _G, _S, _A, _M = Zone.GUARDIAN, Zone.SENDER, Zone.ADMIN, Zone.MAIL
 
@@ -75,9 +77,21 @@ GRANTS: dict[str, dict[Zone, Rights]] = {
     "training": {_A: _APPEND},
     "opening": {_A: _APPEND},
     "login_failure": {_S: Rights("all", "all", delete=True), _A: Rights("all", "all", delete=True)},
-    "staff_session": {
-        _S: Rights("all", "all", ("seen_at", "ended_at")),
-        _A: Rights("all", "all", ("seen_at", "ended_at")),
+    "staff_session": {_S: Rights("all", "all", _SESSION), _A: Rights("all", "all", _SESSION)},
+    # How people prove themselves, each site for itself; the ward officer takes lost factors back on both.
+    "factor": {
+        _S: Rights("all", "all", ("name", "sign_count", "last_step", "used_at"), delete=True),
+        _A: Rights("all", "all", ("name", "sign_count", "last_step", "used_at"), delete=True),
+    },
+    "recovery_code": {
+        _S: Rights("all", "all", ("used_at",), delete=True),
+        _A: Rights("all", "all", ("used_at",), delete=True),
+    },
+    "challenge": {_S: Rights("all", "all", delete=True), _A: Rights("all", "all", delete=True)},
+    # A holder asks on either site; the ward decides. The send-only site never touches a school device.
+    "device": {
+        _S: Rights("all", "all", _ENROLMENT),
+        _A: Rights("all", "all", (*_ENROLMENT, "decided_by_id", "decided_at")),
     },
     "audit": {_S: Rights(("id",), _RECORD), _A: Rights("all", _RECORD), _M: Rights(("id",), _RECORD)},
     # The tree is written by the sealer and the witnesses, which belong to no zone; the mail zone mails it.
@@ -180,22 +194,49 @@ def _only(command: Literal["insert", "update"], check: str, using: str = "true")
     )
 
 
-_SENDERS_SESSIONS = tuple(
-    {
-        # A login on the other site can be ended from here, and nothing else.
-        "insert": Policy("insert", check="(zone = 'sender'::text)"),
-        "update": Policy(
-            "update",
-            using="((zone = 'sender'::text) OR (ended_at IS NULL))",
-            check="((zone = 'sender'::text) OR (ended_at IS NOT NULL))",
-        ),
-    }.get(policy.command, policy)
-    for policy in _ALL_ROWS
-)
+def _sessions(zone: Zone) -> tuple[Policy, ...]:
+    """A login on the other site can be ended from here, and nothing else."""
+    own = f"(zone = '{zone}'::text)"
+    return (
+        Policy("select"),
+        Policy("insert", check=own),
+        Policy("update", f"({own} OR (ended_at IS NULL))", f"({own} OR (ended_at IS NOT NULL))"),
+        Policy("delete"),
+    )
+
+
+def _factors(zone: Zone, *, sees: str, removes: str) -> tuple[Policy, ...]:
+    own = f"(zone = '{zone}'::text)"
+    return (
+        Policy("select", sees),
+        Policy("insert", check=own),
+        Policy("update", own, own),
+        Policy("delete", removes),
+    )
+
+
+_SENDERS = "(zone = 'sender'::text)"
+_FACTORS = {
+    _S: _factors(_S, sees=_SENDERS, removes=_SENDERS),
+    _A: _factors(_A, sees="true", removes="true"),
+}
+_NOT_THE_SCHOOLS = "(kind <> 'school'::text)"
 
 POLICIES: dict[str, dict[Zone, tuple[Policy, ...]]] = {
     # A zone opens no session on another's site, and signs no record as another.
-    "staff_session": {_S: _SENDERS_SESSIONS, _A: _only("insert", "(zone = 'admin'::text)")},
+    "staff_session": {_S: _sessions(_S), _A: _sessions(_A)},
+    # Nor does it make another's factors; and no device of the administration site comes from outside it.
+    "factor": _FACTORS,
+    "recovery_code": _FACTORS,
+    "device": {
+        _S: (
+            Policy("select"),
+            Policy("insert", check=_NOT_THE_SCHOOLS),
+            Policy("update", _NOT_THE_SCHOOLS, _NOT_THE_SCHOOLS),
+            Policy("delete"),
+        ),
+        _A: _ALL_ROWS,
+    },
     "audit": {
         _S: _only("insert", "(zone = 'sender'::text)"),
         _A: _only("insert", "(zone = 'admin'::text)"),

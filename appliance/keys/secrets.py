@@ -13,6 +13,7 @@ overwrite a file: a lost key is lost data. Fails with `SecretMissing`, naming th
 | `return-path.key` | mail | mints and checks return paths |
 | `unsubscribe.key` | guardian, mail | makes and checks the links that switch routine mail off |
 | `cookie` | guardian, sender, admin | signs that zone's cookies and forms |
+| `second-factor.key` | sender, admin | the secrets of one-time codes of that site, each site its own |
 | `dkim.json` | mail | signs mail: the keys of `appliance.keys.signing` |
 | `role.password` | all | logs the zone's own role in to PostgreSQL; each zone has its own |
 """
@@ -32,8 +33,8 @@ from appliance.keys import signing
 ROLE_PASSWORD = "role.password"
 SECRETS: dict[Zone, tuple[str, ...]] = {
     Zone.GUARDIAN: ("names.index", "unsubscribe.key", "cookie", ROLE_PASSWORD),
-    Zone.SENDER: ("names.index", "cookie", ROLE_PASSWORD),
-    Zone.ADMIN: ("zone.key", "names.index", "addresses.index", "cookie", ROLE_PASSWORD),
+    Zone.SENDER: ("names.index", "cookie", "second-factor.key", ROLE_PASSWORD),
+    Zone.ADMIN: ("zone.key", "names.index", "addresses.index", "cookie", "second-factor.key", ROLE_PASSWORD),
     Zone.MAIL: (
         "zone.key",
         "addresses.index",

@@ -5,11 +5,13 @@ the two together. Refuses rules: those live in the module named like the noun. F
 """
 
 from appliance.models.base import Table, database
+from appliance.models.factors import Challenge, Factor, RecoveryCode
 from appliance.models.guard import Alarm, BudgetUse, CodePause
 from appliance.models.people import (
     Account,
     AccountSchool,
     Audit,
+    Device,
     Invitation,
     LoginFailure,
     Opening,
@@ -35,7 +37,7 @@ from appliance.models.transport import MtaStsPolicy, TlsReport, TlsTally
 
 ALL = (
     ZoneKey, School, SchoolClass, SchoolKey, WrappedKey, SecurityCode,
-    Account, AccountSchool, LoginFailure, StaffSession, Audit,
+    Account, AccountSchool, LoginFailure, Device, StaffSession, Factor, RecoveryCode, Challenge, Audit,
     PersonReport, Invitation, Training, Opening,
     Address, Child, Registration, Inbound, Broadcast, Delivery, Attempt,
     NotedBounce, Prepared, Worker, Pace,
@@ -60,10 +62,13 @@ __all__ = [
     "AuditNode",
     "Broadcast",
     "BudgetUse",
+    "Challenge",
     "Child",
     "CodePause",
     "Confirmation",
     "Delivery",
+    "Device",
+    "Factor",
     "Inbound",
     "Inquiry",
     "Invitation",
@@ -74,6 +79,7 @@ __all__ = [
     "Pace",
     "PersonReport",
     "Prepared",
+    "RecoveryCode",
     "Registration",
     "School",
     "SchoolClass",

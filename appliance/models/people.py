@@ -1,6 +1,14 @@
 """Accounts of staff, their sessions, and the operation record."""
 
-from peewee import BigIntegerField, BlobField, CompositeKey, ForeignKeyField, IntegerField, TextField
+from peewee import (
+    BigIntegerField,
+    BlobField,
+    BooleanField,
+    CompositeKey,
+    ForeignKeyField,
+    IntegerField,
+    TextField,
+)
 
 from appliance.models.base import Table
 from appliance.models.fields import MomentField
@@ -40,6 +48,29 @@ class LoginFailure(Table):
     network = TextField()
     browser = BlobField(null=True)
     at = MomentField()
+
+
+class Device(Table):
+    """A school device or a registered device (R09, R18); its cookie holds a token, the table its hash."""
+
+    kind = TextField()
+    state = TextField()
+    holder = ForeignKeyField(Account, null=True)
+    school = ForeignKeyField(School, null=True)
+    name = TextField()
+    os = TextField()
+    os_version = TextField()
+    firewall = BooleanField()
+    screen_lock = BooleanField()
+    requested_at = MomentField()
+    decided_by = ForeignKeyField(Account, null=True)
+    decided_at = MomentField(null=True)
+    code_hash = BlobField(null=True, unique=True)
+    code_ends_at = MomentField(null=True)
+    token_hash = BlobField(null=True, unique=True)
+    enrolled_at = MomentField(null=True)
+    ends_at = MomentField(null=True)
+    ended_at = MomentField(null=True)
 
 
 class PersonReport(Table):
@@ -93,7 +124,11 @@ class Opening(Table):
 
 
 class StaffSession(Table):
-    """A login on one of the two staff sites; the cookie holds the token, the table only its hash."""
+    """A login on one of the two staff sites; the cookie holds the token, the table only its hash.
+
+    `opened_at` is empty while the second step is still to come, `confirmed_at` is when its person was last
+    asked to prove who is there, `agent` the browser as people call it.
+    """
 
     token_hash = BlobField(unique=True)
     account = ForeignKeyField(Account)
@@ -103,6 +138,10 @@ class StaffSession(Table):
     seen_at = MomentField()
     ends_at = MomentField()
     ended_at = MomentField(null=True)
+    opened_at = MomentField(null=True)
+    confirmed_at = MomentField(null=True)
+    agent = TextField(default="")
+    device = ForeignKeyField(Device, null=True)
 
 
 class Audit(Table):

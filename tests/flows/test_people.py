@@ -82,7 +82,7 @@ def test_a_teacher_is_reported_approved_invited_and_logs_in(ward: Ward, officer:
     acts = [row.act for row in Audit.select().order_by(Audit.id)]
     assert acts == [
         "person.reported", "account.added", "person.approved",
-        "invitation.issued", "invitation.used", "login",
+        "invitation.issued", "login.refused", "invitation.used", "login",
     ]  # fmt: skip
     assert not any("新田" in row.detail or "t-4021" in row.detail for row in Audit.select())
 

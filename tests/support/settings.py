@@ -43,6 +43,12 @@ dot_timeout_s = 10
 take_back_s = {take_back_s}
 quiet_minutes = 0
 
+[factors]
+required_for = []  # where second factors are the subject, the test turns them on
+
+[devices]
+required = false
+
 [guardian]
 origin = "http://guardian.midori.example"
 listen = "127.0.0.1:{guardian_port}"

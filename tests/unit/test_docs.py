@@ -158,7 +158,7 @@ def test_every_setting_in_the_documents_exists(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [states.RegistrationState, states.BroadcastState, states.DeliveryState],
+    [states.RegistrationState, states.BroadcastState, states.DeliveryState, states.DeviceState],
     ids=lambda kind: kind.__name__,
 )
 def test_the_diagrams_of_the_flow_are_the_tables_of_the_code(kind: type[states.RegistrationState]) -> None:

@@ -14,11 +14,13 @@ from web.admin import (
     classes,
     corrections,
     delivery_tests,
+    device_register,
     evidence,
     handout,
     handover,
     home,
     invitation,
+    lost_factors,
     own_account,
     people,
     person,
@@ -53,6 +55,8 @@ def create_app(config: Config) -> Flask:
             delivery_tests.pages,
             records.pages,
             own_account.pages,
+            device_register.pages,
+            lost_factors.pages,
             registers.pages,
             people.pages,
             reports.pages,
@@ -75,9 +79,11 @@ def _navigation() -> list[tuple[str, str, str]]:
     if len(mine) == 1 and access.may_open_names(actor(), mine[0].id) is None:
         menu.append(("registrants", _("登録者"), url_for("registrants.of_school", school_id=mine[0].id)))
         menu.append(("handout", _("登録案内"), url_for("handout.sheet", school_id=mine[0].id)))
+    if actor().role is Role.WARD_OFFICER:
+        menu.append(("devices", _("端末の届出簿"), url_for("device_register.all")))
     if actor().role is not Role.STAFF:
         menu.append(("people", _("人と届出"), url_for("registers.ward")))
     if access.may_read_everything(actor()) is None:
         menu.append(("records", _("操作記録"), url_for("records.latest")))
-    menu.append(("account", _("パスワード"), url_for("own_account.password")))
+    menu.append(("account", _("自分のアカウント"), url_for("places.account")))
     return menu

@@ -15,23 +15,26 @@ from appliance import account, clock
 from appliance.account import term
 from appliance.errors import LoginRefused, TextInvalid
 from web.common import page
-from web.staff import actor, desk
+from web.staff import actor, desk, proof
 from web.staff.returning import HELD, way_back
 from web.staff.returning import held as held_fields
 
 pages = Blueprint("own_account", __name__)
-_STAYS_OPEN = frozenset({"own_account.password", "session.logout", "session.resume"})
+_STAYS_OPEN = frozenset({"own_account.password", "session.logout", "session.resume", "fresh.confirm"})
+_ROOMS_OPEN = frozenset({"second_step", "factors"})
+"""The pages of the second factor: whoever has just added one sees its recovery codes first."""
 
 
 def detour() -> ResponseReturnValue | None:
     """Before every view: None, or the way to the change."""
-    if "actor" not in g or request.endpoint in _STAYS_OPEN or not _overdue():
+    if "actor" not in g or request.endpoint in _STAYS_OPEN or request.blueprint in _ROOMS_OPEN:
+        return None
+    if not _overdue():
         return None
     if request.method == "GET":
         return redirect(url_for("own_account.password", next=request.full_path.rstrip("?")), 303)
     view = current_app.view_functions[request.endpoint or ""]
-    held = request.form.to_dict() if getattr(view, "karamail_resumable", False) else {}
-    held.pop("csrf_token", None)
+    held = proof.without(request.form) if getattr(view, "karamail_resumable", False) else {}
     return _form(way_back(request.path), held, status=403)
 
 

@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from appliance import access, clock
-from appliance.account import handover, invitation
+from appliance.account import factor, handover, invitation
 from appliance.account.term import overdue
 from appliance.models import Account
 from appliance.states import AccountState
@@ -41,6 +41,7 @@ def one(account_id: int) -> ResponseReturnValue:
         and found.state in (AccountState.INVITED, AccountState.ACTIVE),
         may_resume=access.may_resume(actor(), found) is None and found.state == AccountState.SUSPENDED,
         may_retire=_may_retire(found),
+        may_reset=factor.may_reset(actor(), found) is None and found.state == AccountState.ACTIVE,
     )
 
 

@@ -11,13 +11,30 @@ from flask_babel import gettext as _
 
 from appliance.audit import Act
 from appliance.models import Audit
+from web.admin.lost_factors import REASONS as LOSSES
 from web.common.language import later
-from web.staff.words import REFUSALS
+from web.staff.words import REASONS, REFUSALS
 
 ACTS = {
     Act.LOGIN: later("ログインした"),
     Act.LOGOUT: later("ログアウトした"),
     Act.LOGIN_REFUSED: later("ログインできなかった"),
+    Act.LOGIN_BEGUN: later("ログインの一つ目(パスワード)を終えた"),
+    Act.SESSION_ENDED: later("自分のほかのログインを終えた"),
+    Act.CONFIRMED: later("本人であることをもう一度確かめた"),
+    Act.FACTOR_REFUSED: later("二つ目の確認ができなかった"),
+    Act.FACTOR_ADDED: later("二つ目の確認を加えた"),
+    Act.FACTOR_NAMED: later("二つ目の確認の名前を変えた"),
+    Act.FACTOR_REMOVED: later("二つ目の確認を消した"),
+    Act.FACTORS_RESET: later("ほかの人の二つ目の確認を取り消した"),
+    Act.RECOVERY_CODES_MADE: later("予備のコードを作った"),
+    Act.RECOVERY_CODE_USED: later("予備のコードを使った"),
+    Act.DEVICE_REQUESTED: later("端末を届け出た"),
+    Act.DEVICE_APPROVED: later("届け出られた端末を承認した"),
+    Act.DEVICE_REFUSED: later("届け出られた端末を承認しなかった"),
+    Act.DEVICE_CODE_MADE: later("端末の登録コードを出した"),
+    Act.DEVICE_ENROLLED: later("端末を登録した"),
+    Act.DEVICE_REVOKED: later("端末を止めた"),
     Act.PASSWORD_CHANGED: later("パスワードを変えた"),
     Act.ACCOUNT_ADDED: later("アカウントを加えた"),
     Act.ACCOUNT_SUSPENDED: later("アカウントを止めた"),
@@ -61,6 +78,8 @@ ACTS = {
 OBJECTS = {
     "account": later("アカウント"),
     "session": later("ログイン"),
+    "factor": later("二つ目の確認"),
+    "device": later("端末"),
     "school": later("学校"),
     "school_class": later("学級"),
     "registration": later("登録"),
@@ -83,6 +102,11 @@ RESULTS = {
     "wrong": later("IDまたはパスワードの間違い"),
     "suspended": later("止められているアカウント"),
     "throttled": later("間違いが続いたため、しばらく受け付けない"),
+    "not_your_device": later("ほかの人の端末"),
+    "passkey": later("パスキーで確認できなかった"),
+    "code": later("コードの間違い"),
+    "replayed": later("使われたコード"),
+    "password": later("パスワードの間違い"),
     "not_yours": later("ないか、この人のものではない"),
 }
 
@@ -107,7 +131,25 @@ DETAILS = {
     "of": later("操作"),
     "from": later("この日から"),
     "until": later("この日まで"),
+    "kind": later("種類"),
+    "way": later("確かめ方"),
+    "synced": later("同期される鍵か"),
+    "sessions": later("終えたログインの数"),
+    "factors": later("取り消した数"),
+    "codes_left": later("残りの予備のコード"),
 }
+VALUES = {
+    "passkey": later("パスキー"),
+    "totp": later("認証アプリ"),
+    "code": later("認証アプリ"),
+    "recovery": later("予備のコード"),
+    "password": later("パスワード"),
+    "enrolled": later("新しく加えた"),
+    "own_phone": later("自分のスマートフォン"),
+    "own_pc": later("自宅のパソコン"),
+    "school": later("学校端末"),
+}
+"""Of `way` and `kind`."""
 
 
 def act(value: str) -> str:
@@ -135,11 +177,22 @@ def result(value: str) -> str:
     return _(words) if words else value
 
 
+def reason(value: str) -> str:
+    """Why, where a reason is chosen from a list; else as it was written."""
+    return {str(key): _(words) for key, words in (*REASONS.items(), *LOSSES.items())}.get(value, value)
+
+
 def details(row: Audit) -> str:
     """Counts, ids and closed words, as they were kept."""
     kept = {name: value for name, value in json.loads(row.detail).items() if value is not None}
-    named = ((_(DETAILS[name]) if name in DETAILS else name, value) for name, value in kept.items())
-    return " · ".join(f"{name}: {value}" for name, value in named)
+    return " · ".join(
+        f"{_(DETAILS[name]) if name in DETAILS else name}: {_value(name, value)}"
+        for name, value in kept.items()
+    )
+
+
+def _value(name: str, value: object) -> object:
+    return _(VALUES[str(value)]) if name in ("way", "kind") and value in VALUES else value
 
 
 def second(row: Audit) -> str:

@@ -211,7 +211,7 @@ def _csv(rows: Iterator[Audit]) -> Iterator[str]:
                 words.act(row.act),
                 words.thing(row),
                 school_name(school) if school else "",
-                row.reason,
+                words.reason(row.reason),
                 words.result(row.result),
                 words.details(row),
             )

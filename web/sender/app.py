@@ -29,4 +29,5 @@ def _navigation() -> list[tuple[str, str, str]]:
     menu = [("home", _("最初のページ"), url_for("home.home"))]
     if writable_schools(actor()):
         menu.append(("new", _("メールを書く"), url_for("compose.school")))
+    menu.append(("account", _("自分のアカウント"), url_for("places.account")))
     return menu

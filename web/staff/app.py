@@ -18,7 +18,22 @@ from appliance.errors import NotAllowed, NotYours
 from web.common import create as create_site
 from web.common import errorpages, public
 from web.common.language import LANGUAGES, catalogue
-from web.staff import check, compose, listing, refusals, session, status, words
+from web.staff import (
+    admission,
+    check,
+    compose,
+    devices,
+    enrol,
+    factors,
+    fresh,
+    listing,
+    places,
+    refusals,
+    second_step,
+    session,
+    status,
+    words,
+)
 from web.staff.desk import KEY, Desk
 
 Navigation = Callable[[], list[tuple[str, str, str]]]
@@ -43,7 +58,8 @@ def create(
     app.extensions[KEY] = Desk(config, zone, keystore.open_keyring(config, zone))
     app.register_blueprint(_files())
     for blueprint in (
-        session.pages, listing.pages, compose.pages, check.pages, status.pages, *blueprints,
+        session.pages, second_step.pages, fresh.pages, factors.pages, places.pages, devices.pages,
+        enrol.pages, listing.pages, compose.pages, check.pages, status.pages, *blueprints,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     app.jinja_env.filters.update(words.FILTERS)
@@ -51,6 +67,7 @@ def create(
     app.register_error_handler(NotAllowed, _not_allowed)
     app.register_error_handler(NotYours, _not_there)
     app.register_error_handler(404, _not_there)
+    admission.install(app)
     _guard_database(app)
     return app
 
@@ -62,6 +79,7 @@ def _for_templates(navigation: Navigation) -> dict[str, object]:
         "menu": navigation() if known else [],
         "fragment": request.headers.get("X-Fragment") == "1",
         "kept": session.kept(),
+        "device_notices": admission.notices() if known else [],
         "first_page": url_for("home.home"),
     }
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from flask import current_app, g
 
+from appliance.account import Halfway
 from appliance.actor import Actor
 from appliance.config import Config, Zone
 from appliance.keys import Keyring
@@ -36,3 +37,11 @@ def actor() -> Actor:
         raise LookupError("no actor: the view is public")
     found: Actor = g.actor
     return found
+
+
+def person() -> Actor | Halfway:
+    """Who acts, or who stands between the two steps of a login, in a view that is open to both."""
+    if "halfway" in g:
+        between: Halfway = g.halfway
+        return between
+    return actor()

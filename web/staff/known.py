@@ -14,6 +14,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from appliance import clock
 from appliance.account import throttle
+from appliance.models import Account
 from web.common import cookies
 
 _LASTS = timedelta(days=180)
@@ -28,9 +29,9 @@ def browser(login_id: str) -> bytes | None:
     return bytes.fromhex(number) if number else None
 
 
-def remember(response: Response, login_id: str) -> None:
-    """This account has just logged in here."""
-    name = _name(login_id)
+def remember(response: Response, account_id: int) -> None:
+    """This account has just logged in here, with all the steps that it takes."""
+    name = _name(Account.get_by_id(account_id).login_id)
     known = _read()
     number = known.pop(name, secrets.token_hex(_NAME_OCTETS))
     kept = dict([*known.items(), (name, number)][-_MOST:])

@@ -3,7 +3,7 @@
 Owns the session cookie's use and the way back: whoever was sent to the login page returns to the page that
 was left, and a text that was posted after the session had ended is carried through the login, not lost.
 Refuses to know passwords (`appliance.account` does) and to say which of id and password was wrong. Fails
-towards the login page.
+towards the login page, and from there towards the second step.
 """
 
 from collections.abc import Callable
@@ -24,10 +24,14 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from appliance import account, clock
+from appliance import account, admission, clock
+from appliance.account import Halfway
+from appliance.actor import Actor
 from appliance.errors import LoginRefused
 from web.common import cookies, page, public
-from web.staff import known
+from web.staff import browser, fresh, known, proof
+from web.staff import second_step as second
+from web.staff.admission import device_id, known_device, refused
 from web.staff.desk import actor, desk
 from web.staff.returning import held as held_fields
 from web.staff.returning import way_back
@@ -57,29 +61,45 @@ def kept() -> dict[str, str]:
     view = current_app.view_functions.get(request.endpoint or "")
     if request.method != "POST" or "actor" not in g or not getattr(view, "karamail_repeatable", False):
         return {}
-    return {name: value for name, value in request.form.items() if name != "csrf_token"}
+    return proof.without(request.form)
 
 
 def guard() -> ResponseReturnValue | None:
-    """Lets a request in that has a living session of this site; sends every other one to the login."""
+    """Lets a request in that has a living session of this site; sends every other one to the login.
+
+    A half-open session reaches the second step and nothing else.
+    """
     if any(isinstance(value, int) and value >= _IDS for value in (request.view_args or {}).values()):
         abort(404)
-    token = cookies.read() or ""
-    found = None
-    if len(token) == _TOKEN_LENGTH:
-        found = account.resolve(
-            desk().config, desk().zone, token, network=request.remote_addr or "", now=clock.now()
-        )
-    if found is not None:
+    view = current_app.view_functions[request.endpoint or ""]
+    found = _who()
+    if isinstance(found, Actor):
+        reason = admission.actor_why_not(desk().config, found)
+        if reason is not None:
+            return refused(reason)
         g.actor = found
+        return fresh.demand(found, request.endpoint or "")
+    if found is not None and getattr(view, "karamail_halfway", False):
+        g.halfway = found
         return None
     if request.method == "GET":
-        return redirect(url_for("session.login", next=request.full_path.rstrip("?")), 303)
-    view = current_app.view_functions[request.endpoint or ""]
-    held = request.form.to_dict() if getattr(view, "karamail_resumable", False) else {}
-    held.pop("csrf_token", None)
-    return page(
-        "staff/login.html", status=401, ended=True, next=way_back(request.path), held=held, login_id=""
+        step = "session.login" if found is None else "second_step.step"
+        return redirect(url_for(step, next=request.full_path.rstrip("?")), 303)
+    held = proof.without(request.form) if getattr(view, "karamail_resumable", False) else {}
+    back = way_back(request.path)
+    if found is not None:
+        return second.shown(found, back, held, status=401)
+    return page("staff/login.html", status=401, ended=True, next=back, held=held, login_id="")
+
+
+def _who() -> Actor | Halfway | None:
+    token = cookies.read() or ""
+    if len(token) != _TOKEN_LENGTH:
+        return None
+    asked = {"network": request.remote_addr or "", "now": clock.now(), "device_id": device_id()}
+    site = desk()
+    return account.resolve(site.config, site.zone, token, **asked) or account.halfway(
+        site.config, site.zone, token, **asked
     )
 
 
@@ -108,40 +128,47 @@ def enter() -> ResponseReturnValue:
             password[:400],
             network=request.remote_addr or "",
             now=clock.now(),
+            device=known_device(),
+            agent=browser.agent(),
             browser=known.browser(login_id[:200]),
         )
-    except LoginRefused as refused:
-        wait = -(-refused.wait_s // 60)
-        words = _("IDまたはパスワードが違います。確かめて、もう一度入力してください。")
-        if wait:
-            words = _(
-                "間違いが続いたため、%(minutes)s分ほど待ってから、もう一度入力してください。", minutes=wait
-            )
+    except LoginRefused as no:
         return page(
             "staff/login.html",
-            errors={"login_id": words},
-            status=429 if wait else 422,
+            errors={"login_id": refusal(no)},
+            status=429 if no.wait_s else 422,
             next=back,
             held=held,
             ended=False,
             login_id=login_id[:200],
         )
-    _renew_proof()
-    if held and back:
-        g.actor = who
-        response = make_response(page("staff/resume.html", address=back, held=held))
+    renew_proof()
+    if isinstance(who, Halfway):
+        response = make_response(second.shown(who, back, held))
     else:
-        response = make_response(redirect(back or url_for("home.home"), 303))
+        response = make_response(second.landing(who, back, held))
+        known.remember(response, who.account_id)
     cookies.give(response, token)
-    known.remember(response, login_id[:200])
     return response
+
+
+def refusal(no: LoginRefused) -> str:
+    """What the person at the login must do."""
+    if no.wait_s:
+        return _(
+            "間違いが続いたため、%(minutes)s分ほど待ってから、もう一度入力してください。",
+            minutes=-(-no.wait_s // 60),
+        )
+    if no.reason == "not_your_device":  # said only to who knows the password
+        return _("この端末は、ほかの人または学校の端末として登録されています。自分の端末を使ってください。")
+    return _("IDまたはパスワードが違います。確かめて、もう一度入力してください。")
 
 
 @pages.post("/logout")
 def logout() -> Response:
     """Ends the session here and on the server."""
     account.logout(actor(), clock.now())
-    _renew_proof()
+    renew_proof()
     response = make_response(redirect(url_for("session.login"), 303))
     cookies.drop(response)
     return response
@@ -156,7 +183,7 @@ def resume() -> ResponseReturnValue:
     return page("staff/resume.html", address=back, held=held)
 
 
-def _renew_proof() -> None:
+def renew_proof() -> None:
     """A fresh proof for the forms of whoever comes next; the language stays with the browser."""
     chosen = session.get("lang")
     session.clear()

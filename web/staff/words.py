@@ -16,9 +16,10 @@ from appliance.actor import Duty, Role
 from appliance.address import Carrier
 from appliance.broadcast import FindingKind
 from appliance.broadcast.wording import TEST
+from appliance.config import Zone
 from appliance.evidence import Grade
 from appliance.models import School
-from appliance.states import AccountState, BroadcastState, DeliveryState
+from appliance.states import AccountState, BroadcastState, DeliveryState, DeviceState
 from web.common.language import SOURCE, current_language, later
 
 BROADCAST_STATES = {
@@ -92,6 +93,19 @@ FINDINGS = {
     FindingKind.MAIL_ADDRESS: later("メールアドレス"),
     FindingKind.NAME: later("登録されている児童等の氏名"),
 }
+DEVICE_STATES = {
+    DeviceState.REQUESTED: later("承認待ち"),
+    DeviceState.APPROVED: later("承認済み、登録はまだ"),
+    DeviceState.ACTIVE: later("使用中"),
+    DeviceState.REFUSED: later("不承認"),
+    DeviceState.REVOKED: later("停止"),
+}
+DEVICE_KINDS = {
+    "own_phone": later("自分のスマートフォン"),
+    "own_pc": later("自宅のパソコン"),
+    "school": later("学校端末"),
+}
+SITES = {Zone.ADMIN: later("管理者サイト"), Zone.SENDER: later("送信専用サイト")}
 ACCOUNT_STATES = {
     AccountState.INVITED: later("招待中"),
     AccountState.ACTIVE: later("使用中"),
@@ -112,6 +126,9 @@ REASONS = {
     Reason.FAULT: later("不具合を調べるため"),
 }
 REFUSALS = {
+    "ward_officer_decides": later("端末の届出は、区の担当者が承認します。"),
+    "ward_officer_resets": later("なくした人の二つ目の確認は、区の担当者が取り消します。"),
+    "not_ones_own": later("自分の二つ目の確認は、別の区の担当者に取り消してもらってください。"),
     "ward_decides": later("この操作は、区の担当者が行います。"),
     "another_decides": later("自分が届け出た人は、別の区担当者が承認します。"),
     "not_oneself": later("自分自身に対しては、この操作はできません。"),
@@ -166,6 +183,9 @@ FILTERS: dict[str, Callable[..., str]] = {
     "elapsed": elapsed,
     "category": _category,
     "role": _lookup(ROLES),
+    "device_state": _lookup(DEVICE_STATES),
+    "device_kind": _lookup(DEVICE_KINDS),
+    "site": _lookup(SITES),
     "account_state": _lookup(ACCOUNT_STATES),
     "account_kind": lambda state: _ACCOUNT_KINDS.get(AccountState(state), ""),
     "duty": _lookup(DUTIES),

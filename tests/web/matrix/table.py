@@ -40,7 +40,35 @@ WARD_OFFICER = Row("+----", "+----")
 WRITES_SOMEWHERE = Row("-++--", "-++--")  # no school in the address
 ABSENT = Row("00000", "00000", nobody="0")  # public; what is asked for is not there
 
+NOT_THERE = Row("00000", "00000")  # one's own things alone; here they are somebody else's
+WARD = Row("+----", "+----")
+
 _BOTH = {
+    "GET second_step.step": OWN_ACCOUNT,
+    "POST second_step.step": OWN_ACCOUNT,
+    "POST fresh.confirm": OWN_ACCOUNT,
+    "GET places.account": OWN_ACCOUNT,
+    "GET places.sessions": OWN_ACCOUNT,
+    "POST places.end": NOT_THERE,
+    "POST places.end_others": OWN_ACCOUNT,
+    "GET factors.mine": OWN_ACCOUNT,
+    "GET factors.first": OWN_ACCOUNT,
+    "GET factors.add_passkey": OWN_ACCOUNT,
+    "POST factors.add_passkey": OWN_ACCOUNT,
+    "GET factors.add_totp": OWN_ACCOUNT,
+    "POST factors.add_totp": OWN_ACCOUNT,
+    "GET factors.name": NOT_THERE,
+    "POST factors.name": NOT_THERE,
+    "GET factors.remove": NOT_THERE,
+    "POST factors.remove": NOT_THERE,
+    "POST factors.codes": OWN_ACCOUNT,
+    "GET devices.mine": OWN_ACCOUNT,
+    "GET devices.ask": OWN_ACCOUNT,
+    "POST devices.ask": OWN_ACCOUNT,
+    "GET enrol.start": ANYONE,  # a device that nobody knows yet; these ask for a code and a login
+    "POST enrol.begin": ANYONE,
+    "GET enrol.key": ANYONE,
+    "POST enrol.key": ANYONE,
     "GET healthz": ANYONE,
     "GET assets.static": ANYONE,
     "GET staff.file": ABSENT,
@@ -72,12 +100,22 @@ _BOTH = {
     "POST status.late": DECIDES,
 }
 
+_DEVICE = ("GET devices.code", "POST devices.code", "GET devices.revoke", "POST devices.revoke")
+"""Its holder, here the principal; on the administration site the ward officer too."""
+
 STAFF_SITES: dict[Zone, dict[str, Row]] = {
     # Registered devices: nothing here touches a registrant.
-    Zone.SENDER: _BOTH,
+    Zone.SENDER: _BOTH | dict.fromkeys(_DEVICE, Row("0+000", "00000")),
     # School devices and the ward office.
     Zone.ADMIN: _BOTH
+    | dict.fromkeys(_DEVICE, Row("++000", "+0000"))
     | {
+        "GET device_register.all": WARD,
+        "GET device_register.decide": WARD,
+        "POST device_register.decide": WARD,
+        "GET lost_factors.people": WARD,
+        "GET lost_factors.reset": WARD,
+        "POST lost_factors.reset": WARD,
         "GET home.school": SEES,
         "GET registrants.of_school": HANDLES,
         "GET registrants.search": HANDLES,

@@ -18,7 +18,7 @@ from appliance.actor import Duty, Role
 from appliance.audience import Audience
 from appliance.broadcast import draft
 from appliance.config import Zone
-from appliance.models import Account, Audit, Registration, School
+from appliance.models import Account, Audit, Device, Factor, Registration, School
 from appliance.models.base import database
 from appliance.states import RegistrationState
 from tests.web.common.visitor import Visitor, visit
@@ -84,6 +84,16 @@ def objects(ward: Ward, school: School, author: str) -> dict[str, Any]:
         "school_class_id": classes[0].id,
         "broadcast_id": written.id,
         "registration_id": registered.id,
+        "device_id": Device.create(
+            kind="own_phone", state="approved", holder=writer, name="iPhone", os="ios", os_version="18",
+            firewall=True, screen_lock=True, requested_at=clock.now(),
+        ).id,
+        "factor_id": Factor.create(
+            account=Account.get(Account.login_id == "two"), zone="admin", kind="totp", name="App",
+            secret=b"x", created_at=clock.now(),
+        ).id,
+        "session_id": 10**9,
+        "code": "abcd-efgh",
         "account_id": Account.get(Account.login_id == ("sensei" if school == ward.school else "encho")).id,
         "report_id": named.id,
         "record_id": Audit.select().order_by(Audit.id).get().id,
@@ -91,7 +101,7 @@ def objects(ward: Ward, school: School, author: str) -> dict[str, Any]:
         "filename": "karamail.css",
         "print": "0" * 12,
         "name": "staff.css",
-    }
+    }  # fmt: skip
 
 
 class Walk:

@@ -4,13 +4,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 from flask import Flask
 
 from appliance.config import Zone
 from appliance.errors import KeyRefused
 from appliance.keys import Purpose, Slot
-from appliance.models import Address, Child, Registration, database
+from appliance.models import Address, Child, Device, Factor, Registration, database
 from tests.web.staff.ward import Clerk, Ward, write
 
 SEALED = re.compile(r"\b(name_sealed|guardian_name_sealed|sealed)\b")
@@ -30,6 +31,34 @@ def statements(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(database.obj, "execute_sql", spy)
     return seen
+
+
+def own_account(clerk: Clerk) -> None:
+    """Factors, sessions, devices; and what a device sees that nobody knows yet."""
+    for page in (
+        "/account", "/account/sessions", "/account/factors", "/account/factors/first", "/login/second",
+        "/account/factors/passkey", "/devices",
+    ):  # fmt: skip
+        clerk.open(page)
+    clerk.send("/confirm")
+    clerk.open("/account/factors/totp")
+    (secret,) = re.findall(r'name="secret" value="(\w+)"', clerk.page)
+    clerk.send("/account/factors/totp", code=pyotp.TOTP(secret).now())
+    for act in ("name", "remove"):
+        clerk.open(f"/account/factors/{Factor.get().id}/{act}")
+    clerk.send("/account/factors/codes")
+    clerk.open("/devices/request")
+    statement = {"statement": "screen_lock", "os": "ios", "os_version": "18"}
+    clerk.send("/devices/request", kind="own_phone", name="iPhone", **statement)
+    number = Device.get().id
+    Device.update(state="approved").execute()
+    clerk.open(f"/devices/{number}/code")
+    clerk.open(f"/devices/{number}/revoke")
+    clerk.send("/account/sessions/end")
+    clerk.send("/account/sessions/1/end")
+    clerk.open("/enrol")
+    clerk.send("/enrol", code="nothing", login_id="kocho", password="x")
+    clerk.open("/enrol/key")
 
 
 def test_no_page_reads_or_shows_personal_data(sender: Flask, statements: list[str]) -> None:
@@ -73,6 +102,7 @@ def test_no_page_reads_or_shows_personal_data(sender: Flask, statements: list[st
     clerk.open("/")
     clerk.open(f"/broadcasts/{submitted}")
     clerk.send("/resume", next=f"/broadcasts/{sent}", held__subject="件名")
+    own_account(clerk)
     clerk.client.get("/healthz")
     clerk.client.get("/assets/karamail.css")
     clerk.client.get(re.findall(r'href="(/staff-assets[^"]+)"', clerk.page)[0])

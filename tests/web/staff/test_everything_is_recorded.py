@@ -1,15 +1,18 @@
 """Every view of both sites, from the url map: what changes or opens something leaves a record, no other does.
 
-A new route fails here until it is listed with the act that it records, or with None: then it may open nothing
-and change nothing, and that is looked at.
+A new route fails here until it is listed in `acts` with its act, or with None: then it may open
+nothing and change nothing, and that is looked at.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
+from html import unescape
 
+import pyotp
 import pytest
 from flask import Flask
 
-from appliance import clock
+from appliance import clock, token
 from appliance.account import report
 from appliance.actor import Duty, Role
 from appliance.audit import Act
@@ -17,6 +20,9 @@ from appliance.models import (
     ALL,
     Account,
     Audit,
+    Challenge,
+    Device,
+    Factor,
     LoginFailure,
     PersonReport,
     Registration,
@@ -24,101 +30,12 @@ from appliance.models import (
     StaffSession,
 )
 from appliance.states import AccountState, RegistrationState
+from tests.support.authenticator import Authenticator
+from tests.web.staff.acts import ADMIN, BOTH
 from tests.web.staff.test_doors import PUBLIC, address, rules
 from tests.web.staff.test_language import PEOPLE
 from tests.web.staff.ward import PASSWORD, Clerk, Ward, write
 
-BOTH: dict[tuple[str, str], Act | None] = {
-    ("session.logout", "POST"): Act.LOGOUT,
-    ("session.resume", "POST"): None,
-    ("listing.broadcasts", "GET"): None,
-    ("compose.school", "GET"): None,
-    ("compose.begin", "GET"): None,
-    ("compose.begin", "POST"): Act.BROADCAST_DRAFTED,
-    ("compose.kind", "GET"): None,
-    ("compose.kind", "POST"): Act.BROADCAST_REVISED,
-    ("compose.audience", "GET"): None,
-    ("compose.audience", "POST"): Act.BROADCAST_REVISED,
-    ("compose.text", "GET"): None,
-    ("compose.text", "POST"): Act.BROADCAST_REVISED,
-    ("compose.again", "POST"): Act.BROADCAST_DRAFTED,
-    ("check.check", "GET"): None,
-    ("check.decide", "POST"): Act.BROADCAST_SENT,
-    ("check.refuse", "GET"): None,
-    ("check.refuse", "POST"): Act.BROADCAST_REFUSED,
-    ("status.status", "GET"): None,
-    ("status.fragment", "GET"): None,
-    ("status.stop", "GET"): None,
-    ("status.stop", "POST"): Act.BROADCAST_STOPPED,
-    ("status.late", "GET"): None,
-    ("status.late", "POST"): Act.BROADCAST_SENT_LATE,
-    ("home.home", "GET"): None,
-}
-ADMIN: dict[tuple[str, str], Act | None] = {
-    ("home.school", "GET"): None,
-    ("registrants.of_school", "GET"): Act.REGISTRATIONS_LISTED,
-    ("registrants.search", "GET"): Act.REGISTRATIONS_LISTED,  # leads to the list
-    ("registrants.search", "POST"): Act.REGISTRATIONS_LISTED,
-    ("registrants.one", "GET"): Act.REGISTRATION_OPENED,
-    ("registrants.removed", "GET"): None,
-    ("corrections.names", "GET"): Act.REGISTRATION_OPENED,
-    ("corrections.names", "POST"): Act.REGISTRATION_CORRECTED,
-    ("corrections.school_class", "GET"): Act.REGISTRATION_OPENED,
-    ("corrections.school_class", "POST"): Act.CHILD_MOVED,
-    ("corrections.remove", "GET"): Act.REGISTRATION_OPENED,
-    ("corrections.remove", "POST"): Act.REGISTRATION_REMOVED,
-    ("classes.of_school", "GET"): None,
-    ("classes.of_school", "POST"): Act.CLASS_ADDED,
-    ("classes.retire", "GET"): None,
-    ("classes.retire", "POST"): Act.CLASS_RETIRED,
-    ("handout.sheet", "GET"): Act.HANDOUT_PRINTED,
-    ("handout.qr", "GET"): None,
-    ("handout.renew", "GET"): None,
-    ("handout.renew", "POST"): Act.CODE_RENEWED,
-    ("call_sheet.sheet", "GET"): Act.CALL_SHEET_OPENED,
-    ("corrections.vouch", "POST"): Act.ADDRESS_VOUCHED,
-    ("delivery_tests.begin", "POST"): Act.BROADCAST_DRAFTED,
-    ("delivery_tests.monthly", "POST"): Act.TESTS_SWITCHED,
-    ("evidence.of_school", "GET"): None,
-    ("evidence.weak", "GET"): Act.EVIDENCE_OPENED,
-    ("own_account.password", "GET"): None,
-    ("own_account.password", "POST"): Act.PASSWORD_CHANGED,
-    ("records.latest", "GET"): Act.RECORDS_READ,
-    ("records.find", "GET"): None,
-    ("records.find", "POST"): Act.RECORDS_READ,  # leads to what was found
-    ("records.one", "GET"): Act.RECORDS_READ,
-    ("records.download", "GET"): None,
-    ("records.download", "POST"): Act.RECORDS_EXPORTED,
-    ("registers.ward", "GET"): None,
-    ("registers.of_school", "GET"): Act.REGISTER_PRINTED,
-    ("registers.of_vendor", "GET"): Act.REGISTER_PRINTED,
-    ("registers.untrained", "GET"): None,
-    ("people.of_school", "GET"): None,
-    ("people.vendor", "GET"): None,
-    ("people.office", "GET"): None,
-    ("people.report_for_school", "GET"): None,
-    ("people.report_for_school", "POST"): Act.PERSON_REPORTED,
-    ("people.report_for_vendor", "GET"): None,
-    ("people.report_for_vendor", "POST"): Act.PERSON_REPORTED,
-    ("people.report_for_office", "GET"): None,
-    ("people.report_for_office", "POST"): Act.PERSON_REPORTED,
-    ("reports.one", "GET"): None,
-    ("reports.one", "POST"): Act.PERSON_APPROVED,
-    ("person.one", "GET"): None,
-    ("person.invite", "GET"): None,
-    ("person.invite", "POST"): Act.INVITATION_ISSUED,
-    ("person.suspend", "GET"): None,
-    ("person.suspend", "POST"): Act.ACCOUNT_SUSPENDED,
-    ("person.resume", "POST"): Act.ACCOUNT_RESUMED,
-    ("person.retire", "GET"): None,
-    ("person.retire", "POST"): Act.ACCOUNT_ENDED,
-    ("handover.of_school", "GET"): None,
-    ("handover.of_school", "POST"): Act.ACCOUNT_MOVED,
-    ("training.rules", "GET"): None,
-    ("training.rules", "POST"): Act.TRAINING_ACKNOWLEDGED,
-    ("reason.ask", "GET"): None,
-    ("reason.ask", "POST"): Act.REGISTRANTS_REQUESTED,
-}
 LATE = ("status.late", "POST")
 """Needs an outage of hours: tests/flows/test_late.py has it, with its record."""
 NEW = "hidamari-no-machi-kado-5"
@@ -130,6 +47,7 @@ class Desk:
     def __init__(self, app: Flask, ward: Ward) -> None:
         self.app, self.ward = app, ward
         self.principal, self.officer, self.operator = Clerk(app), Clerk(app), Clerk(app)
+        self.key = Authenticator(app.extensions["karamail.site"].origin)
         self.principal.login("kocho")
         self.officer.login("kutan")
         if "records.latest" in app.view_functions:  # operators have no business on the send-only site
@@ -161,10 +79,34 @@ class Desk:
             "record_id": Audit.select().order_by(Audit.id).get().id,
             "account_id": Account.get(Account.login_id == person).id,
             "report_id": self.report() if view == "reports.one" else 0,
-        }
+        } | self.own(view)
         return ids | (
             {"broadcast_id": self.broadcast(view)} if view.split(".", maxsplit=1)[0] in _OF_BROADCASTS else {}
         )
+
+    def own(self, view: str) -> dict[str, int]:
+        """A device, a factor and another login of the principal."""
+        room, mine = view.split(".", maxsplit=1)[0], Account.get(Account.login_id == "kocho")
+        zone, now = self.app.extensions["karamail.site"].zone, clock.now()
+        if room in ("devices", "device_register"):
+            state = "approved" if room == "devices" else "requested"
+            made = Device.create(
+                kind="own_phone", state=state, holder=mine, name="iPhone", os="ios", os_version="18",
+                firewall=True, screen_lock=True, requested_at=now,
+            )  # fmt: skip
+            return {"device_id": made.id}
+        if room == "factors":
+            made = Factor.create(
+                account=mine, zone=zone, kind="totp", name="App", secret=b"x", created_at=now
+            )
+            return {"factor_id": made.id}
+        if room == "places":
+            made = StaffSession.create(
+                token_hash=token.hashed(token.fresh()), account=mine, zone=zone, network="", created_at=now,
+                seen_at=now, opened_at=now, ends_at=now + timedelta(hours=1),
+            )  # fmt: skip
+            return {"session_id": made.id}
+        return {}
 
     def report(self) -> int:
         """Somebody new is named to the ward."""
@@ -176,7 +118,14 @@ class Desk:
 
     def fields(self, view: str) -> dict[str, object]:
         """What a person fills in."""
-        code = self.principal.page.partition('name="code" value="')[2].partition('"')[0]
+        shown = self.principal.page
+        code = shown.partition('name="code" value="')[2].partition('"')[0]
+        secret = shown.partition('name="secret" value="')[2].partition('"')[0]
+        asked = unescape(shown.partition('data-options="')[2].partition('"')[0])
+        if view == "factors.add_passkey":
+            return {"name": "鍵", "passkey": self.key.create(asked)}
+        if view == "factors.add_totp":
+            return {"name": "アプリ", "code": pyotp.TOTP(secret).at(clock.now())}
         filled: dict[str, dict[str, object]] = {
             "compose.begin": {"urgent": "no", "category": "event"},
             "compose.kind": {"urgent": "no", "category": "crime"},
@@ -215,6 +164,17 @@ class Desk:
             },
             "training.rules": {"read": "yes"},
             "reason.ask": {"reason": "guardian", "reference": "2026-114"},
+            "fresh.confirm": {"proof__password": PASSWORD},
+            "factors.name": {"name": "職員室の鍵"},
+            "devices.ask": {
+                "kind": "own_phone",
+                "name": "電話",
+                "os": "ios",
+                "os_version": "18",
+                "statement": ["firewall", "screen_lock"],
+            },
+            "device_register.decide": {"decision": "approve"},
+            "lost_factors.reset": {"reason": "lost"},
         }
         return filled.get(view, {})
 
@@ -222,7 +182,7 @@ class Desk:
         """Whose business it is."""
         if view == "reason.ask":
             return self.operator
-        wards = view.startswith(("records.", "registers.", "reports.", "handover.", "person.")) or view in (
+        wards = view.startswith(_OF_THE_WARD) or view in (
             "people.vendor", "people.office", "people.report_for_vendor", "people.report_for_office",
         )  # fmt: skip
         return self.officer if wards else self.principal
@@ -244,12 +204,17 @@ class Desk:
         return clerk
 
 
+_OF_THE_WARD = (
+    "records.", "registers.", "reports.", "handover.", "person.", "device_register.", "lost_factors.",
+    "fresh.",  # the principal has factors here, and shows no password any more
+)  # fmt: skip
 _OF_BROADCASTS = {"compose", "check", "status", "call_sheet"}
 _WITHOUT_A_PAGE = {
     "session.logout", "session.resume", "compose.again",
+    "fresh.confirm", "factors.codes", "places.end", "places.end_others",
     "person.resume", "corrections.vouch", "delivery_tests.begin", "delivery_tests.monthly",
 }  # fmt: skip
-_OWN_LIFE = {Audit, LoginFailure, StaffSession}
+_OWN_LIFE = {Audit, Challenge, LoginFailure, StaffSession}
 """Tables that a visit alone may change."""
 
 

@@ -11,7 +11,16 @@ from appliance.account import report
 from appliance.actor import Duty, Role
 from appliance.broadcast import CATEGORIES, wording
 from appliance.delivery import Kind, Outcome, Result
-from appliance.models import Account, Broadcast, PersonReport, Registration, School, SchoolClass
+from appliance.models import (
+    Account,
+    Broadcast,
+    Device,
+    Factor,
+    PersonReport,
+    Registration,
+    School,
+    SchoolClass,
+)
 from tests.web.staff.reading import japanese_in
 from tests.web.staff.test_doors import PUBLIC, address, rules
 from tests.web.staff.ward import PASSWORD, Clerk, Ward, write
@@ -76,6 +85,23 @@ def broadcasts(app: Flask) -> list[int]:
     return [submitted, returned, begun, draft, blank, stopped, gone]
 
 
+def belongings(login_id: str, app: Flask) -> dict[str, int]:
+    """A device and a factor of one's own."""
+    mine = Account.get(Account.login_id == login_id)
+    device = Device.create(
+        kind="own_phone", state="approved", holder=mine, name="iPhone", os="ios", os_version="18",
+        firewall=True, screen_lock=True, requested_at=clock.now(),
+    )  # fmt: skip
+    zone = app.extensions["karamail.site"].zone
+    factor = Factor.create(
+        account=mine, zone=zone, kind="totp", name="App", secret=b"x", created_at=clock.now()
+    )
+    return {
+        "device_id": device.id,
+        "factor_id": factor.id,
+    }
+
+
 def invited(ward: Ward) -> Account:
     """A teacher of みどり第一小学校 who has no password yet."""
     return account.add(
@@ -96,6 +122,7 @@ OTHERS = {
         "registers.of_vendor", "registers.untrained", "people.vendor", "people.office",
         "people.report_for_vendor", "people.report_for_office", "reports.one",
         "records.latest", "records.find", "records.one", "records.download",
+        "device_register.all", "device_register.decide", "lost_factors.people", "lost_factors.reset",
     },
     "itaku": {"reason.ask"},
 }  # fmt: skip
@@ -113,6 +140,7 @@ def test_every_page_and_every_refusal_is_in_english(app: Flask, ward: Ward, logi
     clerk.send("/login", login_id=login_id, password=PASSWORD)
     read(clerk, ward)
     shown = set()
+    own = belongings(login_id, app)
     registered = Registration.get(Registration.school == ward.school)
     named = report.report(
         ward.actor(Role.PRINCIPAL, ward.school), login_id="t-1", display_name="教諭 新田 春香",
@@ -128,6 +156,7 @@ def test_every_page_and_every_refusal_is_in_english(app: Flask, ward: Ward, logi
                 "school_id": ward.school.id,
                 "school_class_id": ward.classes[0].id,
                 "registration_id": registered.id,
+                **own,
                 "account_id": someone.id,
                 "report_id": named.id,
             }

@@ -1,0 +1,69 @@
+"""A device enrols itself: once, with a code, a login, and on a registered device a passkey of its own.
+
+Owns the order: code and password begin, the key ends it, in one transaction with the device's new state.
+Refuses to approve (`device` does). Fails with `DeviceRefused`, `LoginRefused`, `FactorRefused`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from appliance import account, db, device
+from appliance.account import factor, passkey, second_step, session
+from appliance.account.person import Halfway
+from appliance.config import Config, Zone
+from appliance.errors import DeviceRefused
+from appliance.models import Account, Device, StaffSession
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """`token` is the device's; `opened` the session's, unless a second step is still to come."""
+
+    device: Device
+    token: str
+    opened: str | None
+
+
+def begin(
+    config: Config,
+    zone: Zone,
+    code: str,
+    login_id: str,
+    password: str,
+    *,
+    network: str,
+    now: datetime,
+    agent: str = "",
+    known_browser: bytes | None = None,
+) -> str:
+    """Checks code, id and password; half opens a session. Returns its token."""
+    asked = device.by_code(zone, code, now)
+    token, _ = account.login(
+        config, zone, login_id, password, network=network, now=now, device=asked, enrolling=True, agent=agent,
+        browser=known_browser,
+    )  # fmt: skip
+    return token
+
+
+def needs_key(who: Halfway) -> bool:
+    """A registered device shows its own passkey; a school device, which many share, needs none."""
+    return who.device_id is not None and not session.at_school(who.device_id)
+
+
+def finish(config: Config, who: Halfway, answer: str, now: datetime) -> Enrolled:
+    """Makes the device active; `answer` is the new passkey (JSON) where one is needed."""
+    found = Device.get_or_none(Device.id == who.device_id)
+    if found is None:
+        raise DeviceRefused("code")
+    with db.transaction():
+        # The device's row first: two who finish with one code wait here for each other, not in a deadlock.
+        actor = session.actor_of(StaffSession.get_by_id(who.session_id), who.network)
+        token = device.enrol(config, actor, found, now)
+        if needs_key(who):
+            passkey.add(config, who, found.name, answer, now)
+        opened = None
+        if needs_key(who) or not factor.second_step(
+            config, Account.get_by_id(who.account_id), who.zone, found
+        ):
+            opened, _ = second_step.open_(config, who, "enrolled", now)
+    return Enrolled(Device.get_by_id(found.id), token, opened)

@@ -1,0 +1,103 @@
+"""The door before the login: which networks and devices lead to this site at all (R09, R10).
+
+Owns the device's cookie and the question asked before every view, public ones too; a view is let through
+without a known device only where it is marked `anywhere`. Refuses to know the rule (`appliance.admission`
+does). Fails towards closed: a page that says where this site is for, and nothing else.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from flask import Flask, Response, current_app, g, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from appliance import admission, clock, device
+from appliance.models import Device
+from web.common import cookies, page
+from web.common.language import later
+from web.staff import browser
+from web.staff.desk import desk
+
+View = TypeVar("View", bound=Callable[..., object])
+_FILES = frozenset({"healthz", "assets.static", "staff.file"})
+_TOKEN_LENGTH = 64
+_SOON = timedelta(days=21)
+WHY = {
+    "network": later(
+        "管理者サイトは、学校または区役所のネットワークにある学校端末だけで開けます。外からメールを送るときは、"
+        "届け出た端末で送信専用サイトを使ってください。"
+    ),
+    "device": later(
+        "この端末は、まだ登録されていません。届出が承認された端末は、登録コードで一度だけ登録します。"
+    ),
+    "other_school": later(
+        "いまのネットワークは、あなたの学校のものではありません。自分の学校か区役所の端末で開いてください。"
+    ),
+}
+
+
+def anywhere(view: View) -> View:
+    """Marks a view with which a device that nobody knows yet becomes known."""
+    view.karamail_anywhere = True  # type: ignore[attr-defined]
+    return view
+
+
+def install(app: Flask) -> None:
+    """Puts the question before all others of the site."""
+
+    def question() -> ResponseReturnValue | None:
+        if request.endpoint is None or request.endpoint in _FILES:
+            return None
+        token = cookies.read("device") or ""
+        g.device = device.resolve(desk().zone, token, clock.now()) if len(token) == _TOKEN_LENGTH else None
+        network = request.remote_addr or ""
+        if getattr(current_app.view_functions[request.endpoint], "karamail_anywhere", False):
+            reason = admission.network_why_not(desk().config, desk().zone, network)
+        else:
+            reason = admission.why_not(desk().config, desk().zone, network, g.device)
+        return None if reason is None else refused(reason)
+
+    app.before_request_funcs.setdefault(None, []).insert(0, question)
+
+    @app.after_request
+    def ask_for_hints(response: Response) -> Response:
+        response.headers["Accept-CH"] = browser.ACCEPT_CH
+        return response
+
+
+def refused(reason: str) -> ResponseReturnValue:
+    """403 and what to do."""
+    return page("staff/not_admitted.html", status=403, words=_(WHY[reason]), enrol=reason == "device")
+
+
+def known_device() -> Device | None:
+    """The device that this request comes from."""
+    found: Device | None = g.get("device")
+    return found
+
+
+def device_id() -> int | None:
+    found = known_device()
+    return None if found is None else int(found.id)
+
+
+def notices() -> list[str]:
+    """What the person at this device should know of it: an old system, a device about to end."""
+    said = []
+    system, version = browser.reported_system()
+    if version is not None and device.too_old(desk().config, system, version):
+        least = desk().config.devices.minimum_os[system]  # type: ignore[index]
+        said.append(
+            _(
+                "この端末の%(system)sは古くなっています。%(least)s以上に更新してください。",
+                system=browser.SYSTEMS[system], least=least,
+            )
+        )  # fmt: skip
+    found = known_device()
+    if found is not None and found.ends_at - clock.now() < _SOON:
+        said.append(
+            _("この端末の登録は、年度の終わり(3月31日)で切れます。続けて使うときは、新しく届け出てください。")
+        )
+    return said
