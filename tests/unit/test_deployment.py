@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from appliance.config import Zone
+from appliance.keys.secrets import SECRETS
+
 ROOT = Path(__file__).resolve().parents[2]
 ANSIBLE = ROOT / "ansible"
 PROGRAMS = ROOT / ".venv-ansible" / "bin"
@@ -76,3 +79,11 @@ def test_no_zone_is_given_the_secret_of_another() -> None:
     for unit in UNITS:
         zones = set(re.findall(r"/etc/karamail/secrets/(\w+)/", unit.read_text()))
         assert len(zones) == 1, unit.name
+
+
+@pytest.mark.parametrize("zone", Zone)
+def test_each_zone_is_given_all_of_its_secrets(zone: Zone) -> None:
+    """A secret that a zone gained and its unit did not keeps the zone from starting, on nodes only."""
+    unit = (ROOT / "systemd" / f"karamail-{zone}.service").read_text()
+    given = re.findall(rf"^LoadCredential=(\S+):/etc/karamail/secrets/{zone}/\1$", unit, re.MULTILINE)
+    assert sorted(given) == sorted(SECRETS[zone])
