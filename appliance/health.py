@@ -1,9 +1,9 @@
 """How each carrier has treated our mail in the last hours.
 
 Owns the GROUP BYs that the ward's page and `karamail status` show: what was accepted and what refused, how
-long an accepted mail took from the queue to the 250, how often a carrier put one off, and what waits for it
-now. No stored counters: the rows say it, and an index by time keeps it cheap however old the database is.
-Refuses addresses and schools. Cannot fail but as the database does.
+long an accepted mail took from the moment at which it might go to the 250, how often a carrier put one off,
+and what waits for it now. No stored counters: the rows say it, and an index by time keeps it cheap however
+old the database is. Refuses addresses and schools. Cannot fail but as the database does.
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ _CARRIER = (
     + ", ".join(f"'{carrier.value}'" for carrier in Carrier)
     + ") THEN d.site ELSE 'other' END"
 )
+_DUE = "COALESCE(d.due_at, d.created_at)"
 
 
 @dataclass(slots=True)
@@ -67,8 +68,8 @@ _ENDED = f"""
 """  # noqa: S608  (constants only)
 _MEDIAN = f"""
     SELECT carrier, AVG(took) FROM (
-        SELECT {_CARRIER} AS carrier, d.settled_at - d.created_at AS took,
-               ROW_NUMBER() OVER (PARTITION BY {_CARRIER} ORDER BY d.settled_at - d.created_at) AS place,
+        SELECT {_CARRIER} AS carrier, d.settled_at - {_DUE} AS took,
+               ROW_NUMBER() OVER (PARTITION BY {_CARRIER} ORDER BY d.settled_at - {_DUE}) AS place,
                COUNT(*) OVER (PARTITION BY {_CARRIER}) AS many
         FROM delivery AS d WHERE d.settled_at >= ? AND d.state = 'accepted'
     ) AS ranked

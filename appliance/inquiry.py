@@ -21,7 +21,15 @@ WINDOW = timedelta(hours=1)
 _LETTER_LIFE = timedelta(hours=24)
 
 
-def keep(keyring: Keyring, address: Address, text: str, *, now: datetime, delivery_id: int | None) -> None:
+def keep(
+    keyring: Keyring,
+    address: Address,
+    text: str,
+    *,
+    now: datetime,
+    delivery_id: int | None,
+    acknowledge: bool = True,
+) -> None:
     """Keeps one inquiry, in the caller's transaction, and acknowledges it, once an hour and address.
 
     `delivery_id` is what it answers; None for mail to the inquiry address. Raises `BudgetSpent`.
@@ -41,6 +49,8 @@ def keep(keyring: Keyring, address: Address, text: str, *, now: datetime, delive
         sealed=keyring.seal(slot, text[:CHARACTERS]),
         received_at=now,
     ).execute()
+    if not acknowledge:
+        return
     acknowledged = Delivery.select().where(
         Delivery.address == address.id,
         Delivery.kind == LetterKind.INQUIRY_KEPT,

@@ -20,10 +20,9 @@ from smtp.route import NoRoute, Route, Router
 from smtp.shaping import Share, share_of
 from smtp.station import Station
 from smtp.transport.worker import Transport
+from smtp.unrouted import Letter, Unrouted
 
 _UNKNOWN_ROOM = 32  # letters of a site whose hosts are not known yet
-
-Letter = tuple[Claimed, Address]
 
 
 class Dispatch:
@@ -51,7 +50,7 @@ class Dispatch:
         self._stations: dict[str, Station] = {}
         self._by_domain: dict[str, Station] = {}
         self._domains_of: dict[str, set[str]] = {}
-        self._routing: dict[str, list[Letter]] = {}
+        self._unrouted = Unrouted()
         self._lookups: set[asyncio.Task[None]] = set()
 
     @property
@@ -72,15 +71,13 @@ class Dispatch:
 
     def held(self) -> Iterator[Claimed]:
         """Everything in this worker that has no outcome yet."""
-        yield from (claimed for letters in self._routing.values() for claimed, _ in letters)
+        yield from self._unrouted.held()
         for station in self.stations:
             yield from station.exchange.held()
 
     def give_back(self) -> None:
         """Everything that nobody here has tried."""
-        for letters in self._routing.values():
-            self._ledger.untried += [(claimed.id, claimed.token) for claimed, _ in letters]
-            letters.clear()
+        self._ledger.untried += [(claimed.id, claimed.token) for claimed, _ in self._unrouted.clear()]
         for station in self.stations:
             station.exchange.give_back()
 
@@ -119,11 +116,7 @@ class Dispatch:
         if stations and not ours:
             return int(any(station.stale for station in stations))
         holding = sum(station.exchange.waiting(lane) for station in ours)
-        holding += sum(
-            claimed.site == site and claimed.lane <= lane
-            for letters in self._routing.values()
-            for claimed, _ in letters
-        )
+        holding += self._unrouted.count(site, lane)
         wanted = min(self._config.relay.claim_size, sum(station.room for station in ours) or _UNKNOWN_ROOM)
         return wanted - holding if holding <= wanted // 2 else 0
 
@@ -141,10 +134,10 @@ class Dispatch:
             station = self._by_domain.get(domain)
             if station is not None and not station.stale:
                 self._hand(station, theirs)
-            elif domain in self._routing:
-                self._routing[domain] += theirs
-            else:
-                self._routing[domain] = theirs
+                continue
+            is_new = domain not in self._unrouted
+            self._unrouted.add(domain, theirs)
+            if is_new:
                 lookup = asyncio.create_task(self._look_up(domain), name="relay-route")
                 self._lookups.add(lookup)
                 lookup.add_done_callback(functools.partial(self._looked_up, domain))
@@ -162,7 +155,7 @@ class Dispatch:
         self._lookups.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.unexpected(error)
-            for claimed, _ in self._routing.pop(domain, []):
+            for claimed, _ in self._unrouted.pop(domain):
                 self._ledger.settle(claimed, Outcome(Kind.DEFERRED, reason=Reason.INTERNAL))
 
     async def _look_up(self, domain: str) -> None:
@@ -170,10 +163,10 @@ class Dispatch:
         try:
             route = await self._router.find(domain)
         except NoRoute as error:
-            for claimed, _ in self._routing.pop(domain):
+            for claimed, _ in self._unrouted.pop(domain):
                 self._ledger.settle(claimed, error.outcome)
             return
-        letters = self._routing.pop(domain)
+        letters = self._unrouted.pop(domain)
         if letters or route.pool in self._stations:
             self._by_domain[domain] = self._station(route, letters)
             self._hand(self._by_domain[domain], letters)

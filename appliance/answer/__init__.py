@@ -14,6 +14,6 @@ Refuses to know how the mail arrived and how letters read. Fails with `AnswerStr
 `DatabaseUnavailable`; then nothing was changed.
 """
 
-from appliance.answer.take import Answer, Done, inquire, take
+from appliance.answer.take import Answer, Done, Question, inquire, take
 
-__all__ = ["Answer", "Done", "inquire", "take"]
+__all__ = ["Answer", "Done", "Question", "inquire", "take"]

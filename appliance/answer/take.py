@@ -31,7 +31,8 @@ from appliance.errors import (
 from appliance.keys import Keyring, Purpose
 from appliance.keystore import WARD
 from appliance.models import Address, Confirmation, Delivery, Inbound, Registration
-from appliance.registration.request import address_row
+from appliance.registration.budgets import GENEROUS, BudgetKind, Budgets, Purse
+from appliance.registration.request import address_row, answers_within
 from appliance.states import RegistrationState
 
 ASKS = 3
@@ -81,6 +82,21 @@ class Answer:
     subject: str = field(repr=False, default="")
     text: str = field(repr=False, default="")
     quoted: str = field(repr=False, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One mail to the inquiry address, and what budgets count of it (`registration.budgets.Counted`).
+
+    `local_part` is the code that the budgets know it by: one for all names of the inquiry address.
+    """
+
+    sender: MailAddress
+    digest: bytes = field(repr=False)
+    text: str = field(repr=False)
+    network: str = ""
+    doubtful: bool = False
+    local_part: str = "toiawase"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +162,35 @@ def take(keyring: Keyring, answer: Answer, *, now: datetime, budget: int = 10, n
         return _decide(_Case(keyring, answer, delivery, address, now, budget, names_max))
 
 
-def inquire(keyring: Keyring, sender: MailAddress, text: str, *, digest: bytes, now: datetime) -> Done:
-    """Mail to the inquiry address, from anybody. Raises `BudgetSpent`, `DatabaseUnavailable`."""
+def inquire(
+    keyring: Keyring, asked: Question, *, now: datetime, budget: int = 10, budgets: Budgets = GENEROUS
+) -> Done:
+    """Keeps mail to the inquiry address, which anybody may write to, within the budgets of empty mails.
+
+    Whom nobody vouches for gets no acknowledgement: the sender may be somebody who never wrote. Raises
+    `BudgetSpent`, `DatabaseUnavailable`.
+    """
+    if not asked.text.strip():
+        return Done.NOTHING
     with db.transaction():
-        if not _first_time(digest, now):
+        if not _first_time(asked.digest, now):
             return Done.AGAIN
-        if not text.strip():
-            return Done.NOTHING
-        inquiry.keep(keyring, address_row(keyring, WARD, sender, now), text, now=now, delivery_id=None)
+        purse = Purse(keyring, budgets, [asked], now)
+        index = keyring.index(Purpose.ADDRESSES, asked.sender.index_form)
+        if answers_within({index}, now - WINDOW).get(index, 0) >= budget:
+            refused: BudgetKind | None = purse.refuse(BudgetKind.ADDRESS)
+        else:
+            refused = purse.refusal(0, asked.local_part)
+        if refused is None:
+            address = address_row(keyring, WARD, asked.sender, now)
+            inquiry.keep(
+                keyring, address, asked.text, now=now, delivery_id=None, acknowledge=not asked.doubtful
+            )
+        else:  # the sender's retry is no repetition
+            Inbound.delete().where(Inbound.digest == asked.digest).execute()
+        purse.close()
+    if refused is not None:
+        raise BudgetSpent(f"too many inquiries: {refused}")
     return Done.INQUIRY
 
 

@@ -86,12 +86,14 @@ def _queue(broadcast: Broadcast, now: datetime, until: datetime) -> int:
             FROM mine GROUP BY site, lane
         )
         UPDATE delivery SET state = 'queued', turn = frontier.turn + 1 + mine.turn - frontier.first,
-                            next_at = ?, expires_at = ?, settled_at = NULL
+                            next_at = ?, due_at = ?, expires_at = ?,
+                            settled_at = NULL
         FROM mine JOIN frontier ON frontier.site = mine.site
         WHERE delivery.id = mine.id AND delivery.state = 'expired'
         RETURNING delivery.id
         """,  # noqa: S608  (constants only)
         broadcast.id,
+        micros(now),
         micros(now),
         micros(until),
     ).fetchall()

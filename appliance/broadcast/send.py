@@ -105,7 +105,7 @@ def _queue(
     cursor = db.statement(
         f"""
         INSERT INTO delivery (kind, school_id, broadcast_id, address_id, site, lane, turn, state, attempts,
-                              next_at, expires_at, code, enhanced, reason, uncertain, created_at)
+                              next_at, expires_at, code, enhanced, reason, uncertain, created_at, due_at)
         WITH member AS MATERIALIZED (
             SELECT a.id, a.site, MIN(c.school_class_id) AS class_id {source} GROUP BY a.id, a.site
         ), room AS MATERIALIZED (
@@ -122,7 +122,8 @@ def _queue(
         )
         SELECT 'broadcast', ?, ?, spread.id, spread.site, ?,
                frontier.turn + CAST(1 + place * frontier.size AS BIGINT),
-               'queued', 0, ? + CAST(place * ? AS BIGINT), ?, 0, '', '', {db.false()}, ?
+               'queued', 0, ? + CAST(place * ? AS BIGINT), ?, 0, '', '', {db.false()}, ?,
+               ? + CAST(place * ? AS BIGINT)
         FROM spread JOIN frontier ON frontier.site = spread.site
         ORDER BY place
         """,  # noqa: S608  (constants only)
@@ -135,6 +136,8 @@ def _queue(
         first[1] // timedelta(microseconds=1),
         micros(expires_at),
         micros(now),
+        micros(first[0]),
+        first[1] // timedelta(microseconds=1),
     )
     return int(cursor.rowcount)
 

@@ -48,19 +48,21 @@ def bounced(delivery_id: int, bounce: Bounce, *, now: datetime) -> News:
         return News.BOUNCED if _end(delivery_id, bounce, now) else News.NONE
 
 
-def meet(attempts: Mapping[int, int], now: datetime) -> int:
+def meet(settled: Collection[int], accepted: Mapping[int, int], now: datetime) -> int:
     """Ends those of the just accepted deliveries (id → attempts) whose bounce came first; how many.
 
-    Runs in the transaction that settles them, after their rows are written. One statement where nothing
-    waits.
+    `settled` are the ids of all whose attempt has ended: what was noted about any of them has met its end, or
+    is void. Runs in the transaction that settles them, after their rows are written. One statement where
+    nothing waits, however much is noted about others.
     """
-    waiting = NotedBounce.select()
-    found = [row for row in waiting if row.delivery_id in attempts]
+    rows = db.statement(
+        f"DELETE FROM noted_bounce WHERE delivery_id IN ({db.listed(settled)}) "
+        "RETURNING delivery_id, attempts, code, enhanced, reason"
+    ).fetchall()
     ended = 0
-    for row in found:
-        if row.attempts == attempts[row.delivery_id]:
-            ended += _end(row.delivery_id, Bounce(row.code, row.enhanced, Reason(row.reason)), now)
-    _forget([row.delivery_id for row in found])
+    for delivery_id, attempts, code, enhanced, reason in rows:
+        if accepted.get(delivery_id) == attempts:
+            ended += _end(delivery_id, Bounce(code, enhanced, Reason(reason)), now)
     return ended
 
 
@@ -102,8 +104,3 @@ def _note(delivery_id: int, bounce: Bounce, now: datetime) -> bool:
         noted_at=now,
     ).execute()
     return True
-
-
-def _forget(delivery_ids: Collection[int]) -> None:
-    if delivery_ids:
-        NotedBounce.delete().where(NotedBounce.delivery_id.in_(list(delivery_ids))).execute()

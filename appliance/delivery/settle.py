@@ -63,8 +63,9 @@ def settle(results: Sequence[Result]) -> Settled:
                     troubles += done
         if troubles:
             Attempt.insert_many([_attempt(result) for result in troubles]).execute()
-        if accepted:
-            bounce.meet(accepted, max(result.at for result in results))
+        ended = [*accepted, *(one.delivery_id for one in troubles)]
+        if ended:
+            bounce.meet(ended, accepted, max(result.at for result in results))
     lost = len(results) - sum(counts.values())
     return Settled(counts[Kind.ACCEPTED], counts[Kind.DEFERRED], counts[Kind.FAILED], lost)
 

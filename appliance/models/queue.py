@@ -61,6 +61,7 @@ class Delivery(Table):
     reason = TextField(default="")
     uncertain = BooleanField(default=False)
     created_at = MomentField()
+    due_at = MomentField(null=True)  # when it might first go; None: at once, when it was made
     settled_at = MomentField(null=True)
 
 

@@ -1,4 +1,4 @@
-"""How many empty mails are answered in an hour: per network, domain, code, and in all.
+"""How many empty mails and inquiries are answered in an hour: per network, domain, code, and in all.
 
 Owns counting and refusing, in the database, so that all workers share one budget, and inside the group
 commit: three statements for a group, however many mails are in it. Each worker writes rows of its own, so
@@ -21,6 +21,7 @@ from peewee import EXCLUDED, fn
 
 from appliance import log
 from appliance.address import Address
+from appliance.config.schema import Mail
 from appliance.keys import Keyring, Purpose
 from appliance.models import Alarm, BudgetUse, CodePause
 
@@ -54,6 +55,19 @@ class Budgets:
     all: int = 30_000
     doubtful_percent: int = 10
     code_pause: timedelta = timedelta(minutes=30)
+
+    @classmethod
+    def of(cls, mail: Mail) -> "Budgets":
+        """As configured."""
+        return cls(
+            network=mail.requests_per_network_per_hour,
+            domain=mail.requests_per_domain_per_hour,
+            carrier=mail.requests_per_carrier_per_hour,
+            code=mail.requests_per_code_per_hour,
+            all=mail.requests_per_hour,
+            doubtful_percent=mail.doubtful_percent,
+            code_pause=timedelta(minutes=mail.code_pause_minutes),
+        )
 
 
 GENEROUS = Budgets()

@@ -24,7 +24,10 @@ from appliance.states import DeliveryState, RegistrationState
 
 BUDGET_WINDOW = timedelta(hours=1)
 LETTER_LIFE = timedelta(hours=24)
-_ANSWERS = (LetterKind.REPLY, LetterKind.UNKNOWN_CODE, LetterKind.RETIRED_CODE, LetterKind.CLOSED_SCHOOL)
+_ANSWERS = (
+    LetterKind.REPLY, LetterKind.UNKNOWN_CODE, LetterKind.RETIRED_CODE, LetterKind.CLOSED_SCHOOL,
+    LetterKind.INQUIRY_KEPT,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ def request_many(
         targets = _targets({item.local_part.lower() for item in requests})
         places = [targets[item.local_part.lower()] for item in requests]
         indexes = [keyring.index(Purpose.ADDRESSES, item.sender.index_form) for item in requests]
-        spent = _answers_within(set(indexes), now - BUDGET_WINDOW)
+        spent = answers_within(set(indexes), now - BUDGET_WINDOW)
         fresh = _claim_digests(requests, now)
         purse = Purse(keyring, budgets, requests, now)
         refused: list[bytes] = []
@@ -150,7 +153,8 @@ def _targets(codes: set[str]) -> dict[str, _Target]:
     return found
 
 
-def _answers_within(indexes: set[bytes], since: datetime) -> dict[bytes, int]:
+def answers_within(indexes: set[bytes], since: datetime) -> dict[bytes, int]:
+    """How many letters each address, by its index, has caused since then without being registered."""
     rows = (
         Address.select(Address.address_index, fn.COUNT(Delivery.id))
         .join(Delivery, on=(Delivery.address == Address.id))

@@ -11,13 +11,11 @@ Fails at start with `PortBusy`, `ConfigInvalid` and `SecretMissing`; later only 
 
 import socket
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from functools import partial
 from ipaddress import ip_network
 
 from appliance import clock, delivery, log, registration
 from appliance.config import Config
-from appliance.config.schema import Mail
 from appliance.keys import Keyring
 from appliance.registration import Budgets, Request
 from smtp import bounce
@@ -85,20 +83,8 @@ def _commit(config: Config, keyring: Keyring, requests: Sequence[Request]) -> Se
         requests,
         now=clock.now(),
         budget=config.mail.requests_per_address_per_hour,
-        budgets=_budgets(config.mail),
+        budgets=Budgets.of(config.mail),
         token_hours=config.registration.token_hours,
-    )
-
-
-def _budgets(mail: Mail) -> Budgets:
-    return Budgets(
-        network=mail.requests_per_network_per_hour,
-        domain=mail.requests_per_domain_per_hour,
-        carrier=mail.requests_per_carrier_per_hour,
-        code=mail.requests_per_code_per_hour,
-        all=mail.requests_per_hour,
-        doubtful_percent=mail.doubtful_percent,
-        code_pause=timedelta(minutes=mail.code_pause_minutes),
     )
 
 

@@ -13,10 +13,11 @@ from functools import partial
 
 from appliance import answer, clock, log
 from appliance.address import Address
-from appliance.answer import Answer, Done
+from appliance.answer import Answer, Done, Question
 from appliance.config import Config
 from appliance.errors import AnswerStranger, BudgetSpent, DatabaseUnavailable, WrongState
 from appliance.keys import Keyring
+from appliance.registration import Budgets
 from smtp.inbound import reading, replies
 from smtp.inbound.batcher import Batcher
 from smtp.inbound.body import Body
@@ -31,7 +32,7 @@ class Acts:
     """What the domain does; both block. Stands apart so that dialogs can be played without a database."""
 
     take: Callable[[Answer], Done]
-    inquire: Callable[[Address, str, bytes], Done]
+    inquire: Callable[[Question], Done]
 
     @classmethod
     def of(cls, config: Config, keyring: Keyring) -> "Acts":
@@ -44,10 +45,27 @@ class Acts:
                 names_max=config.registration.names_max,
             )
 
-        def inquire(sender: Address, text: str, digest: bytes) -> Done:
-            return answer.inquire(keyring, sender, text, digest=digest, now=clock.now())
+        def inquire(asked: Question) -> Done:
+            return answer.inquire(
+                keyring,
+                asked,
+                now=clock.now(),
+                budget=config.mail.requests_per_address_per_hour,
+                budgets=Budgets.of(config.mail),
+            )
 
         return cls(take, inquire)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail that a person wrote to us. `network`: where it came from; `doubtful`: nobody vouches for it."""
+
+    sender: Address
+    body: Body
+    encrypted: bool
+    network: str
+    doubtful: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +76,11 @@ class Answering:
     acts: Acts
     deadline_s: float
 
-    async def take(
-        self, sender: Address, body: Body, encrypted: bool, routes: Sequence[tuple[Route, bytes]]
-    ) -> Reply:
+    async def take(self, letter: Letter, routes: Sequence[tuple[Route, bytes]]) -> Reply:
         """Does what the mail asks for; `routes` are its recipients, each with its digest."""
-        written = await asyncio.to_thread(reading.read, body.beginning)
+        written = await asyncio.to_thread(reading.read, letter.body.beginning)
         jobs = [
-            self.batcher.run(partial(self._one, sender, written, encrypted, route, digest))
-            for route, digest in routes
+            self.batcher.run(partial(self._one, letter, written, route, digest)) for route, digest in routes
         ]
         _, late = await asyncio.wait(jobs, timeout=self.deadline_s)
         if late:
@@ -74,18 +89,17 @@ class Answering:
         said = {_reply(job, route) for job, (route, _) in zip(jobs, routes, strict=True)}
         return next(reply for reply in _WORST_FIRST if reply in said)
 
-    def _one(
-        self, sender: Address, written: reading.Written, encrypted: bool, route: Route, digest: bytes
-    ) -> None:
+    def _one(self, letter: Letter, written: reading.Written, route: Route, digest: bytes) -> None:
         if route.destination is Destination.INQUIRY:
             text = f"{written.subject}\n\n{written.text}".strip()
-            log.answer_taken(0, self.acts.inquire(sender, text, digest))
+            asked = Question(letter.sender, digest, text, letter.network, letter.doubtful)
+            log.answer_taken(0, self.acts.inquire(asked))
             return
         given = Answer(
             delivery_id=route.delivery_id,
-            sender=sender,
+            sender=letter.sender,
             digest=digest,
-            encrypted=encrypted,
+            encrypted=letter.encrypted,
             subject=written.subject,
             text=written.text,
             quoted=written.quoted,

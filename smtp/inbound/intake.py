@@ -18,7 +18,7 @@ from appliance.address import Address
 from appliance.errors import DatabaseUnavailable
 from appliance.registration import Request
 from smtp.inbound import guards, postmaster, replies
-from smtp.inbound.answering import Answering
+from smtp.inbound.answering import Answering, Letter
 from smtp.inbound.authenticity import NOWHERE, Judge, Judgement, Origin
 from smtp.inbound.batcher import Batcher, Verdict
 from smtp.inbound.body import Body
@@ -73,10 +73,12 @@ class Intake:
         if refusal is not None or mail.sender is None or self.answering is None:
             log.inbound_refused("automatic" if refusal is replies.NOT_ANSWERED else "header")
             return refusal or replies.NOT_ANSWERED
-        if await self.judge.judge(mail.origin, mail.sender, mail.body) is Judgement.FAIL:
+        judgement = await self.judge.judge(mail.origin, mail.sender, mail.body)
+        if judgement is Judgement.FAIL:
             return replies.NOT_AUTHENTIC
+        letter = Letter(mail.sender, mail.body, mail.encrypted, mail.origin.network, judgement.is_doubtful)
         routes = [(route, digest(mail, route)) for route in mail.routes]
-        return await self.answering.take(mail.sender, mail.body, mail.encrypted, routes)
+        return await self.answering.take(letter, routes)
 
     async def _register(self, mail: InboundMail) -> Reply:
         refusal = guards.refusal(mail.sender, mail.body.beginning, self.our_domains)

@@ -4,6 +4,7 @@ Registration completed by answer, confirmation, inquiry; strangers and machines.
 a guardian has in the mailbox and ends in the database.
 """
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -11,13 +12,26 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from appliance import clock, db
+from appliance import clock, db, security_code
+from appliance.address import parse
+from appliance.answer import Done, Question, inquire
 from appliance.config import Zone
 from appliance.delivery.letters import LetterKind
 from appliance.directory import registrants
+from appliance.errors import BudgetSpent
 from appliance.keys import Purpose, Slot
-from appliance.models import Address, Broadcast, Child, Confirmation, Delivery, Inbound, Inquiry, Registration
-from appliance.registration import expire
+from appliance.models import (
+    Address,
+    Alarm,
+    Broadcast,
+    Child,
+    Confirmation,
+    Delivery,
+    Inbound,
+    Inquiry,
+    Registration,
+)
+from appliance.registration import Budgets, Request, expire, request_many
 from cli.main import main as karamail
 from smtp import answer_address
 from tests.flows.answering import (
@@ -237,6 +251,34 @@ def test_an_inquiry_from_somebody_unknown_belongs_to_the_ward(
 
     answering(scene)
     assert letters() == [LetterKind.INQUIRY_KEPT]
+
+
+def test_inquiries_spend_the_budgets_of_empty_mails(ward: Ward) -> None:
+    """A flood of strangers' words from one network: the rest waits, operators learn of it, nothing grows."""
+    keyring, limits = ward.keyring(Zone.MAIL), Budgets(network=3)
+
+    def write(number: int, network: str = "a") -> bool:
+        question = Question(parse(f"p{number}@d{number}.example"), os.urandom(32), "質問です", network)
+        try:
+            return inquire(keyring, question, now=clock.now(), budgets=limits) is Done.INQUIRY
+        except BudgetSpent:
+            return False
+
+    assert [write(number) for number in range(5)] == [True, True, True, False, False]
+    assert (Inquiry.select().count(), Address.select().count(), Inbound.select().count()) == (3, 3, 3)
+    assert [(row.kind, row.refused) for row in Alarm.select()] == [("network", 2)]
+    request = Request(security_code.current(ward.school.id).code, parse("q@e.example"), b"\1" * 32, "a")
+    (answer,) = request_many(keyring, [request], now=clock.now(), budgets=limits)
+    assert isinstance(answer, BudgetSpent), "the same budget, not one of their own"
+    assert write(9, "b")
+
+
+def test_whom_nobody_vouches_for_is_kept_but_not_answered(ward: Ward) -> None:
+    """Or anybody could have us write to a victim."""
+    question = Question(parse(STRANGER), os.urandom(32), "質問です", "a", doubtful=True)
+    assert inquire(ward.keyring(Zone.MAIL), question, now=clock.now()) is Done.INQUIRY
+    assert Inquiry.select().count() == 1
+    assert letters() == []
 
 
 # --- what is not left behind

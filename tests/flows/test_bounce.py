@@ -8,6 +8,7 @@ import time_machine
 from appliance import clock, delivery
 from appliance.delivery import Bounce, Claimed, Kind, News, Outcome, Reason
 from appliance.models import Delivery, NotedBounce
+from tests.flows.test_many_workers import statements  # noqa: F401 - a fixture
 from tests.flows.ward import Ward, result, states, take
 
 ACCEPTED = Outcome(Kind.ACCEPTED, 250, "2.0.0")
@@ -72,6 +73,24 @@ def test_an_early_bounce_of_one_attempt_says_nothing_of_the_next(
     (second,) = take("w1", "docomo")
     delivery.settle([result(second, ACCEPTED)])
     assert states() == {"accepted": 1}
+
+
+def test_a_settled_group_looks_only_at_notes_about_itself(
+    ward: Ward,
+    statements: list[str],  # noqa: F811
+) -> None:
+    """Thousands of notes of other workers wait; what is noted about a mail that was put off is void."""
+    ward.broadcast_to(3, sites=("docomo",))
+    put_off, taken, elsewhere = take("w1", "docomo")
+    for row in (put_off, taken, elsewhere):
+        assert bounced(row) is News.NOTED
+    statements.clear()
+    delivery.settle([result(put_off, UNSURE), result(taken, ACCEPTED)])
+    about = [sql for sql in statements if "noted_bounce" in sql]
+    assert about
+    assert all("IN (" in sql for sql in about), about
+    assert states() == {"bounced": 1, "deferred": 1, "sending": 1}
+    assert [row.delivery_id for row in NotedBounce.select()] == [elsewhere.id]
 
 
 def test_a_note_that_nothing_meets_is_forgotten(morning: time_machine.Traveller, ward: Ward) -> None:

@@ -1,11 +1,14 @@
 """How a carrier treats us, counted from the rows of the last hours."""
 
+from dataclasses import replace
+
 import pytest
 import time_machine
 
-from appliance import clock, db, delivery, health
+from appliance import broadcast, clock, db, delivery, health
 from appliance.address import Carrier
 from appliance.delivery import Kind, Outcome, Reason
+from appliance.models import Broadcast
 from tests.flows.test_fairness import enrol, send
 from tests.flows.ward import Ward, result, take
 
@@ -42,6 +45,50 @@ def test_it_counts_what_was_taken_refused_put_off_and_waits(
     assert docomo.median_s == pytest.approx(3)
     assert (other.accepted, other.refused, other.waiting, other.accept_rate) == (2, 0, 3, 1.0)
     assert list(told()) == [Carrier.DOCOMO, Carrier.OTHER]
+
+
+def test_seconds_in_which_a_mail_may_not_go_are_not_the_carriers(
+    morning: time_machine.Traveller, ward: Ward
+) -> None:
+    """The principal could take it back for half a minute; the carrier took it after two seconds."""
+    patient = ward.config.broadcast.model_copy(update={"take_back_s": 30})
+    slow = replace(ward, config=ward.config.model_copy(update={"broadcast": patient}))
+    enrol(ward.classes[0], 1, "docomo")
+    send(slow, ward.school)
+    morning.shift(30 + 2)
+    delivery.settle([result(row, ACCEPTED) for row in take("w1", "docomo")])
+    assert told()[Carrier.DOCOMO].median_s == pytest.approx(2)
+
+
+def test_what_is_put_off_counts_from_its_first_chance(morning: time_machine.Traveller, ward: Ward) -> None:
+    enrol(ward.classes[0], 1, "docomo")
+    send(ward, ward.school)
+    began = clock.now()
+    delivery.settle([result(row, LATER) for row in take("w1", "docomo")])
+    morning.shift(HOUR)
+    delivery.settle([result(row, ACCEPTED) for row in take("w1", "docomo")])
+    waited = (clock.now() - began).total_seconds()
+    assert told()[Carrier.DOCOMO].median_s == pytest.approx(waited)
+
+
+def test_what_is_sent_late_counts_from_the_act_that_sent_it(
+    morning: time_machine.Traveller, ward: Ward
+) -> None:
+    enrol(ward.classes[0], 1, "docomo")
+    send(ward, ward.school)
+    morning.shift(12 * HOUR)
+    delivery.expire(clock.now())
+    delivery.finish_broadcasts(clock.now())
+    sent_late(ward)
+    morning.shift(4)
+    delivery.settle([result(row, ACCEPTED) for row in take("w1", "docomo")])
+    assert told()[Carrier.DOCOMO].median_s == pytest.approx(4)
+
+
+def sent_late(ward: Ward) -> None:
+    """A person sends on what the outage left over."""
+    found = Broadcast.get()
+    assert broadcast.send_late(ward.config, ward.actor(), found, shown_addresses=1, now=clock.now()) == 1
 
 
 def test_yesterday_is_over(morning: time_machine.Traveller, ward: Ward) -> None:

@@ -41,8 +41,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from appliance import clock
-from appliance.address import Address
-from appliance.answer import Answer, Done
+from appliance.answer import Answer, Done, Question
 from appliance.config import Config
 from appliance.errors import AnswerStranger, BudgetSpent, DatabaseUnavailable
 from appliance.keys import Keyring
@@ -88,8 +87,8 @@ class Ledger:
         self.answers.append(answer)
         return Done.CONFIRMED
 
-    def inquire(self, sender: Address, text: str, digest: bytes) -> Done:
-        self.answers.append(Answer(0, sender, digest, encrypted=False, text=text))
+    def inquire(self, asked: Question) -> Done:
+        self.answers.append(Answer(0, asked.sender, asked.digest, encrypted=False, text=asked.text))
         return Done.INQUIRY
 
     def commit(self, requests: Sequence[Request]) -> list[object]:
