@@ -9,6 +9,7 @@ is not this program's.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +24,7 @@ from peewee import (
 from playhouse.migrations import Runner
 from playhouse.pool import PooledPostgresqlDatabase
 
-from appliance import sqlite
+from appliance import clock, sqlite
 from appliance.config import Config, Zone
 from appliance.errors import DatabaseUnavailable, OperatorError, SchemaMismatch
 from appliance.keys import secrets
@@ -118,6 +119,21 @@ def _engine(config: Config, zone: Zone | None) -> Database:
 def engine() -> Literal["sqlite", "postgresql"]:
     """Which of the two this process talks to."""
     return "sqlite" if isinstance(database.obj, SqliteDatabase) else "postgresql"
+
+
+def align_clock() -> None:
+    """This process goes by PostgreSQL's clock, as all workers do: leases mean the same on every node.
+
+    Good to the time of a round trip. A no-op on SQLite, where there is one machine. Raises
+    `DatabaseUnavailable`.
+    """
+    if engine() == "sqlite":
+        return
+    with guarded():
+        asked = datetime.now(UTC)
+        (told,) = database.execute_sql("SELECT clock_timestamp()").fetchone()
+        heard = datetime.now(UTC)
+    clock.follow(told - (asked + (heard - asked) / 2))
 
 
 @contextmanager

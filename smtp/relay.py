@@ -76,6 +76,7 @@ class Relay:
 
     async def start(self) -> None:
         """Replays what a killed predecessor left, then begins. Raises `DatabaseUnavailable`."""
+        await self._in_database(db.align_clock)
         await self._in_database(self._replay)
         await self._report(clock.now())
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -184,6 +185,8 @@ class Relay:
     async def _upkeep(self) -> None:
         now = clock.now()
         if clock.monotonic() >= self._extend_due:
+            await self._in_database(db.align_clock)
+            now = clock.now()
             await self._extend(now)
             await self._report(now)
             self._extend_due = clock.monotonic() + self._config.relay.lease_s / _EXTENSIONS
