@@ -55,6 +55,9 @@ def _operator(root: Path) -> None:
     sudoers = root / "etc/sudoers.d/vendor"
     sudoers.write_text("vendor ALL=(ALL) NOPASSWD: ALL\n")
     sudoers.chmod(0o440)
+    # A user manager that is told to end may hang for minutes in a container, and logins wait for it.
+    (root / "var/lib/systemd/linger").mkdir(parents=True, exist_ok=True)
+    (root / "var/lib/systemd/linger/vendor").touch()
 
 
 def prepare(node: Node) -> None:
