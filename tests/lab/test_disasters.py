@@ -20,7 +20,7 @@ from tests.lab.strikes import Strike
 from tests.lab.ward import Founded
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 GUARDIANS = int(os.environ.get("GUARDIANS", "43000"))
 _BAR_S = 30.0
