@@ -29,8 +29,8 @@ _WHOLE_S = 180.0
 _BOUND = 400
 """Mails that a lost node's worker had in the air: at most what its limits to all carriers allow at once."""
 _HEAD = (
-    "| what | pause in sending, s | empty mail, s | login, s | mails lost | doubles | empty mails accepted "
-    "| of them lost | whole again, s |"
+    "| what | pause in sending, s | empty mail, s | login, s | the last has it, s | mails lost | doubles "
+    "| empty mails accepted | of them lost | whole again, s |"
 )
 _TABLE = places.ROOT / "var" / "disasters.md"
 
@@ -43,6 +43,8 @@ class Row:
     sending_s: float
     empty_mail_s: float
     login_s: float
+    everybody_s: float
+    """Until the last of the blast has it."""
     lost: int
     doubled: int
     promised: int
@@ -73,6 +75,7 @@ def note(rows: list[Row], row: Row) -> None:
 def struck(strike: Strike, crowd: Crowd, school: Founded) -> Row:
     """A blast, the strike when a fifth of it has gone out, and everything that comes of it."""
     until(strikes.whole, within_s=_WHOLE_S, why="all three nodes before it begins")
+    everybody_s = 0.0
     target = strikes.leader()
     strangers, pauses, size = Strangers(school.code), Pauses(), len(crowd.boxes)
     with Probe(log_in) as login, Probe(strangers.send_one) as empty:
@@ -86,6 +89,7 @@ def struck(strike: Strike, crowd: Crowd, school: Founded) -> Row:
                 two_are_gone(empty, struck_s)
             else:
                 until(lambda: _through(pauses, crowd), within_s=_THROUGH_S, why="the blast is through")
+                everybody_s = time.monotonic() - struck_s
                 _well_again(login, empty, struck_s)
         finally:
             ended_s = time.monotonic()
@@ -93,6 +97,7 @@ def struck(strike: Strike, crowd: Crowd, school: Founded) -> Row:
         if strike is strikes.TWO_LOST:
             struck_s = ended_s
             until(lambda: _through(pauses, crowd), within_s=_THROUGH_S, why="the blast is through")
+            everybody_s = time.monotonic() - struck_s
             _well_again(login, empty, struck_s)
         done_s = time.monotonic() if strike is strikes.TWO_LOST else ended_s
         until(strikes.whole, within_s=_WHOLE_S, why="three nodes again, without a hand")
@@ -101,7 +106,7 @@ def struck(strike: Strike, crowd: Crowd, school: Founded) -> Row:
     taken = blasts.judged(crowd)
     return Row(
         strike.name, pauses.longest_s(struck_s, size * 95 // 100), empty.outage_s(struck_s, done_s),
-        login.outage_s(struck_s, done_s), taken.missing, taken.doubled, len(strangers.promised),
+        login.outage_s(struck_s, done_s), everybody_s, taken.missing, taken.doubled, len(strangers.promised),
         len(strangers.unanswered()), whole_s,
     )  # fmt: skip
 
