@@ -117,15 +117,19 @@ def register(count: int) -> Crowd:
 
 
 def send(crowd: Crowd, once_key: str, node: str) -> None:
-    """The principal's broadcast to everybody; counting at the carriers begins anew."""
-    ask("reset", method="POST")
+    """The principal's broadcast to everybody."""
     told = ward.python(node, _SEND % (crowd.school_id, once_key, len(crowd.boxes)), timeout_s=300)
     if int(told.split()[-1]) != len(crowd.boxes):
         raise LabRefused(f"the broadcast has {told.split()[-1]} deliveries, not {len(crowd.boxes)}")
 
 
+def count_anew() -> None:
+    """The carriers forget what they have taken so far."""
+    ask("reset", method="POST")
+
+
 def taken_by_mailbox() -> dict[str, int]:
-    """How many mails the carriers have taken since `send`, by mailbox."""
+    """How many mails the carriers have taken since `count_anew`, by mailbox."""
     found: dict[str, int] = ask("mailboxes")
     return found
 

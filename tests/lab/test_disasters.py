@@ -78,6 +78,7 @@ def struck(strike: Strike, crowd: Crowd, school: Founded) -> Row:
     everybody_s = 0.0
     target = strikes.leader()
     strangers, pauses, size = Strangers(school.code), Pauses(), len(crowd.boxes)
+    blasts.count_anew()
     with Probe(log_in) as login, Probe(strangers.send_one) as empty:
         until(lambda: login.works_since(0) and empty.works_since(0), within_s=30, why="all is well before")
         blasts.send(crowd, f"{strike.name} {time.time():.0f}", target.name)
