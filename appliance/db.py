@@ -25,7 +25,7 @@ from playhouse.migrations import Runner
 from playhouse.pool import PooledPostgresqlDatabase
 
 from appliance import clock, sqlite
-from appliance.config import Config, Zone
+from appliance.config import Config, Keeper, Zone
 from appliance.errors import DatabaseUnavailable, OperatorError, SchemaMismatch
 from appliance.keys import secrets
 from appliance.models.base import database
@@ -62,16 +62,16 @@ class _Postgresql(PooledPostgresqlDatabase):  # type: ignore[misc]  # peewee is 
         return result
 
 
-def connect(config: Config, zone: Zone | None = None) -> None:
+def connect(config: Config, holder: Zone | Keeper | None = None) -> None:
     """Binds the models to the configured database; connections open when first used, one per thread.
 
-    `zone`: as that zone's own PostgreSQL role. Without one, as the role that owns the tables.
+    `holder`: as that zone's or keeper's own PostgreSQL role. Without one, as the role that owns the tables.
     Raises `SecretMissing`, `OperatorError`.
     """
-    database.initialize(_engine(config, zone))
+    database.initialize(_engine(config, holder))
 
 
-def _engine(config: Config, zone: Zone | None) -> Database:
+def _engine(config: Config, holder: Zone | Keeper | None) -> Database:
     settings = config.database
     if settings.url.startswith("sqlite:///"):
         path = settings.url.removeprefix("sqlite:///")
@@ -103,9 +103,10 @@ def _engine(config: Config, zone: Zone | None) -> Database:
         "options": f"-c statement_timeout={timeout_ms}"
         f" -c idle_in_transaction_session_timeout={timeout_ms // 2} -c timezone=UTC",
     }
-    if zone is not None and settings.zone_role_prefix:
-        options["user"] = f"{settings.zone_role_prefix}{zone.value}"
-        options["password"] = secrets.text(secrets.directory(config.secrets_dir, zone), secrets.ROLE_PASSWORD)
+    if holder is not None and settings.zone_role_prefix:
+        options["user"] = f"{settings.zone_role_prefix}{holder.value}"
+        folder = secrets.directory(config.secrets_dir, holder)
+        options["password"] = secrets.text(folder, secrets.ROLE_PASSWORD)
     elif settings.password_file is not None:
         try:
             options["password"] = settings.password_file.read_text().splitlines()[0]

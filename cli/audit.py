@@ -14,6 +14,7 @@ import click
 
 from appliance import audit as acts
 from appliance import clock, db, log
+from appliance.config import Keeper
 from appliance.errors import SecretMissing
 from appliance.record import export, retention, seal, trust, verify, witness
 from appliance.record.verify import Difference, Kind
@@ -50,8 +51,11 @@ def audit() -> None:
 @click.option("--once", is_flag=True, help="Seal what is there and end.")
 @pass_context
 def seal_(context: Context, once: bool) -> None:
-    """Give new records their place in the tree and sign checkpoints, until SIGTERM."""
-    config = context.connect()
+    """Give new records their place in the tree and sign checkpoints, until SIGTERM.
+
+    On as many nodes as you like: one seals, the others wait.
+    """
+    config = context.connect() if once else context.connect_patiently(Keeper.SEALER)
     signer = trust.sealer(config)
     if once:
         total = 0
@@ -69,7 +73,7 @@ def seal_(context: Context, once: bool) -> None:
 @pass_context
 def witness_(context: Context, once: bool) -> None:
     """Cosign checkpoints that continue what this node has seen, until SIGTERM. One on each node."""
-    config = context.connect()
+    config = context.connect() if once else context.connect_patiently(Keeper.WITNESS)
     signer = trust.witness(config)
     if once:
         size = witness.cosign(config, signer, clock.now())

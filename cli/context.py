@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from appliance import config, db, log
-from appliance.config import Config, Zone
+from appliance.config import Config, Keeper, Zone
 from appliance.errors import DatabaseUnavailable
 
 _WAIT_S = 2.0
@@ -27,18 +27,18 @@ class Context:
     def config(self) -> Config:
         return config.load(self.config_path)
 
-    def connect(self, zone: Zone | None = None, *, checked: bool = True) -> Config:
-        """Binds the database, for a zone as its own role; `checked` refuses a schema not this program's."""
-        db.connect(self.config, zone)
+    def connect(self, holder: Zone | Keeper | None = None, *, checked: bool = True) -> Config:
+        """Binds the database, for `holder` as its own role; `checked` refuses a schema not this program's."""
+        db.connect(self.config, holder)
         if checked:
             db.check_schema()
         return self.config
 
-    def connect_patiently(self, zone: Zone) -> Config:
+    def connect_patiently(self, holder: Zone | Keeper) -> Config:
         """The same for what starts with the machine: waits until the database is there."""
         while True:
             try:
-                return self.connect(zone)
+                return self.connect(holder)
             except DatabaseUnavailable as error:
                 log.database_unavailable(error)
                 time.sleep(_WAIT_S)

@@ -28,15 +28,18 @@ def migrate(context: Context) -> None:
     if _has_roles(config) and grants.roles_exist(config):
         grants.apply(config)
         click.echo("the zones' roles have their rights")
+    elif _has_roles(config):
+        click.echo("roles are missing: run `karamail keys create`, then `karamail db grant`")
 
 
 @db.command()
 @pass_context
 def grant(context: Context) -> None:
-    """Make a PostgreSQL role for each zone, with the password in its secrets, and give it its rights.
+    """Make a PostgreSQL role for each zone and keeper of the record, and give it its rights.
 
-    Everything else is taken from these roles. Needs a role that may create roles, and every zone's secrets:
-    run it where the node is built. Running it again sets right what has been changed by hand.
+    Its password is in its secrets. Everything else is taken from these roles. Needs a role that may create
+    roles, and all secrets: run it where the node is built. Running it again sets right what was changed by
+    hand.
     """
     config = context.connect()
     if not _has_roles(config):

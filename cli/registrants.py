@@ -23,7 +23,7 @@ def recognise(context: Context) -> None:
     Needs the secrets of the admin zone. For a timer, every few minutes; the administration site does the same
     whenever staff look. Prints no name.
     """
-    keyring = open_keyring(context.connect(), Zone.ADMIN)
+    keyring = open_keyring(context.connect(Zone.ADMIN), Zone.ADMIN)
     waiting = Child.select(Child.school).where(Child.unrecognised).distinct().tuples()
     counts = [children.recognise(keyring, school_id, clock.now()) for (school_id,) in list(waiting)]
     click.echo(f"recognised {sum(counts)}")

@@ -7,6 +7,7 @@ that names file, key and expectation, all faults at once.
 
 from appliance.config.describe import describe
 from appliance.config.load import load
+from appliance.config.record import Keeper
 from appliance.config.schema import Config, SiteLimits, Zone
 
-__all__ = ["Config", "SiteLimits", "Zone", "describe", "load"]
+__all__ = ["Config", "Keeper", "SiteLimits", "Zone", "describe", "load"]

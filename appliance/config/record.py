@@ -1,13 +1,25 @@
 """The settings of the operation record.
 
-Owns that one table of the file; `schema` has the others. Refuses to read files. Fails as `schema` does.
+Owns that one table of the file, and who keeps the record; `schema` has the others. Refuses to read files.
+Fails as `schema` does.
 """
 
+from enum import StrEnum
 from pathlib import Path
 
 from pydantic import Field
 
 from appliance.config.kinds import Mailbox, Section
+
+
+class Keeper(StrEnum):
+    """Who seals and who cosigns the record: of no zone, each with its own user, key and database role.
+
+    The value names folder, role and unit.
+    """
+
+    SEALER = "audit"
+    WITNESS = "witness"
 
 
 class Audit(Section):

@@ -1,8 +1,8 @@
-"""What each zone's own PostgreSQL role may do: one table, its application, its inspection.
+"""What the PostgreSQL role of each zone and keeper of the record may do: table, application, inspection.
 
-Owns the roles `<prefix>guardian`, `<prefix>sender`, `<prefix>admin` and `<prefix>mail`. `table` says who may
-what, `apply` makes it so, `inspect` says where a database differs. Refuses to touch any other role. SQLite
-has no roles; there all of this is nothing.
+Owns the roles `<prefix>guardian`, `<prefix>sender`, `<prefix>admin`, `<prefix>mail`, `<prefix>audit` and
+`<prefix>witness`. `table` says who may what, `apply` makes it so, `inspect` says where a database differs.
+Refuses to touch any other role. SQLite has no roles; there all of this is nothing.
 Fails with `OperatorError` where the connected role may not make roles, and as the database does.
 """
 

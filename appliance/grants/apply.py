@@ -1,7 +1,8 @@
 """Makes the database as the table says.
 
 Owns the statements. One transaction takes away everything and gives what is in the table, so that a running
-zone never stands without its rights. Refuses any role but the zones' own. Fails with `OperatorError`.
+zone never stands without its rights. Refuses any role but those of zones and keepers. Fails with
+`OperatorError`.
 """
 
 from collections.abc import Iterator
@@ -11,39 +12,39 @@ from peewee import PeeweeException
 from psycopg import sql
 
 from appliance import db
-from appliance.config import Config, Zone
+from appliance.config import Config
 from appliance.errors import OperatorError
-from appliance.grants.table import BARE, GRANTS, POLICIES, Columns, Rights
+from appliance.grants.table import BARE, GRANTS, HOLDERS, POLICIES, Columns, Holder, Rights
 from appliance.keys import secrets
 from appliance.models import ALL
 from appliance.models.base import database
 
 
-def role_name(config: Config, zone: Zone) -> str:
-    """The PostgreSQL role of a zone; "" where zones have none of their own."""
+def role_name(config: Config, holder: Holder) -> str:
+    """The PostgreSQL role of a zone or keeper; "" where they have none of their own."""
     prefix = config.database.zone_role_prefix
-    return f"{prefix}{zone.value}" if prefix and config.database.url.startswith("postgresql:") else ""
+    return f"{prefix}{holder.value}" if prefix and config.database.url.startswith("postgresql:") else ""
 
 
 def roles_exist(config: Config) -> bool:
-    """Are the roles of all four zones there?"""
-    names = [role_name(config, zone) for zone in Zone]
-    found = db.statement("SELECT COUNT(*) FROM pg_roles WHERE rolname IN (?, ?, ?, ?)", *names).fetchone()
+    """Are the roles of all zones and keepers there?"""
+    names = [role_name(config, holder) for holder in HOLDERS]
+    found = db.statement("SELECT COUNT(*) FROM pg_roles WHERE rolname = ANY (?)", names).fetchone()
     return int(found[0]) == len(names)
 
 
 def create_roles(config: Config) -> list[str]:
-    """Makes the roles that are missing and gives each the password that lies in its zone's secrets.
+    """Makes the roles that are missing and gives each the password that lies in its secrets.
 
-    Needs every zone's directory. Returns the new ones. Raises `OperatorError`, `SecretMissing`.
+    Needs every directory of secrets. Returns the new ones. Raises `OperatorError`, `SecretMissing`.
     """
     made = []
     known = {row[0] for row in db.statement("SELECT rolname FROM pg_roles").fetchall()}
     try:
         with db.transaction():
-            for zone in Zone:
-                name = role_name(config, zone)
-                password = _verifier(config.secrets_dir / zone.value, name)
+            for holder in HOLDERS:
+                name = role_name(config, holder)
+                password = _verifier(config.secrets_dir / holder.value, name)
                 if name not in known:
                     _run(sql.SQL("CREATE ROLE {} LOGIN NOINHERIT").format(sql.Identifier(name)))
                     made.append(name)
@@ -53,7 +54,7 @@ def create_roles(config: Config) -> list[str]:
                     )
                 )
     except PeeweeException as error:
-        raise OperatorError(f"the roles of the zones were not made: {error}") from None
+        raise OperatorError(f"the roles were not made: {error}") from None
     return made
 
 
@@ -89,19 +90,19 @@ _MODELS = {model.table_name(): model for model in ALL}
 
 
 def _statements(config: Config) -> Iterator[sql.Composed]:
-    roles = {zone: sql.Identifier(role_name(config, zone)) for zone in Zone}
+    roles = {holder: sql.Identifier(role_name(config, holder)) for holder in HOLDERS}
     everyone = sql.SQL(", ").join([sql.SQL("PUBLIC"), *roles.values()])
-    zones = sql.SQL(", ").join(list(roles.values()))
+    all_roles = sql.SQL(", ").join(list(roles.values()))
     name = sql.Identifier(database.connection().info.dbname)
     yield sql.SQL("REVOKE ALL ON DATABASE {} FROM {}").format(name, everyone)
-    yield sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, zones)
+    yield sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, all_roles)
     for what in ("SCHEMA public", "ALL TABLES IN SCHEMA public", "ALL SEQUENCES IN SCHEMA public"):
         yield sql.SQL("REVOKE ALL ON {} FROM {}").format(sql.SQL(what), everyone)
-    yield sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(zones)
-    yield sql.SQL("GRANT SELECT ON {} TO {}").format(sql.Identifier(BARE), zones)
-    for table, by_zone in GRANTS.items():
-        for zone, rights in by_zone.items():
-            yield from _grants(table, roles[zone], rights)
+    yield sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(all_roles)
+    yield sql.SQL("GRANT SELECT ON {} TO {}").format(sql.Identifier(BARE), all_roles)
+    for table, by_holder in GRANTS.items():
+        for holder, rights in by_holder.items():
+            yield from _grants(table, roles[holder], rights)
     for table in POLICIES:
         yield from _row_security(table, roles)
 
@@ -117,26 +118,26 @@ def _grants(table: str, role: sql.Identifier, rights: Rights) -> Iterator[sql.Co
         yield sql.SQL("GRANT DELETE ON {} TO {}").format(sql.Identifier(table), role)
 
 
-def policy_name(zone: Zone, command: str) -> str:
-    return f"{zone.value}_{command}"
+def policy_name(holder: Holder, command: str) -> str:
+    return f"{holder.value}_{command}"
 
 
-def _row_security(table: str, roles: dict[Zone, sql.Identifier]) -> Iterator[sql.Composed]:
+def _row_security(table: str, roles: dict[Holder, sql.Identifier]) -> Iterator[sql.Composed]:
     """The owner of the tables (operators' commands) is not bound by it."""
     target = sql.Identifier(table)
     yield sql.SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(target)
-    for zone in Zone:
+    for holder in HOLDERS:
         for command in ("select", "insert", "update", "delete"):
             yield sql.SQL("DROP POLICY IF EXISTS {} ON {}").format(
-                sql.Identifier(policy_name(zone, command)), target
+                sql.Identifier(policy_name(holder, command)), target
             )
-    for zone, policies in POLICIES[table].items():
+    for holder, policies in POLICIES[table].items():
         for policy in policies:
             head = sql.SQL("CREATE POLICY {} ON {} FOR {} TO {}").format(
-                sql.Identifier(policy_name(zone, policy.command)),
+                sql.Identifier(policy_name(holder, policy.command)),
                 target,
                 sql.SQL(policy.command.upper()),
-                roles[zone],
+                roles[holder],
             )
             if policy.condition is not None:
                 head += sql.SQL(" USING ({})").format(sql.SQL(policy.condition))

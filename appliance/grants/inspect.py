@@ -7,9 +7,9 @@ the powers of the roles themselves. Refuses to change anything. Fails as the dat
 from collections.abc import Iterator
 
 from appliance import db
-from appliance.config import Config, Zone
+from appliance.config import Config
 from appliance.grants.apply import columns, policy_name, role_name
-from appliance.grants.table import BARE, GRANTS, POLICIES
+from appliance.grants.table import BARE, GRANTS, HOLDERS, POLICIES, Holder
 
 Right = tuple[str, str, str]
 """Verb, table, column; DELETE and the like have no column."""
@@ -22,8 +22,8 @@ def differences(config: Config) -> list[str]:
 
 
 def _differences(config: Config) -> Iterator[str]:
-    for zone in Zone:
-        name = role_name(config, zone)
+    for holder in HOLDERS:
+        name = role_name(config, holder)
         row = db.statement(
             "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls,"
             " EXISTS (SELECT 1 FROM pg_auth_members AS m WHERE m.member = r.oid)"
@@ -37,7 +37,7 @@ def _differences(config: Config) -> Iterator[str]:
             yield f"role {name} has powers over the server (pg_roles)"
         if row[1]:
             yield f"role {name} is a member of another role"
-        wanted, found = _wanted(zone), _found(name)
+        wanted, found = _wanted(holder), _found(name)
         for right in sorted(wanted - found):
             yield f"role {name} lacks {_words(right)}"
         for right in sorted(found - wanted):
@@ -50,10 +50,10 @@ def _words(right: Right) -> str:
     return f"{verb} {table}({column})" if column else f"{verb} {table}"
 
 
-def _wanted(zone: Zone) -> set[Right]:
+def _wanted(holder: Holder) -> set[Right]:
     wanted = {("SELECT", BARE, column) for column in ("id", "name", "applied")}
-    for table, by_zone in GRANTS.items():
-        rights = by_zone.get(zone)
+    for table, by_holder in GRANTS.items():
+        rights = by_holder.get(holder)
         if rights is None:
             continue
         for verb, which in (("SELECT", rights.select), ("INSERT", rights.insert), ("UPDATE", rights.update)):
@@ -113,11 +113,11 @@ def _policies(config: Config) -> Iterator[str]:
         ).fetchall()
     }
     wanted = {
-        (table, policy_name(zone, policy.command)): (
-            "PERMISSIVE", role_name(config, zone), policy.command, policy.condition, policy.written,
+        (table, policy_name(holder, policy.command)): (
+            "PERMISSIVE", role_name(config, holder), policy.command, policy.condition, policy.written,
         )
-        for table, by_zone in POLICIES.items()
-        for zone, policies in by_zone.items()
+        for table, by_holder in POLICIES.items()
+        for holder, policies in by_holder.items()
         for policy in policies
     }  # fmt: skip
     for table in sorted(POLICIES.keys() - secured):

@@ -1,15 +1,19 @@
-"""The table of grants: zone × table × select, insert, update, delete, by column where it matters.
+"""The table of grants: role × table × select, insert, update, delete, by column where it matters.
 
-Owns the least that each zone's code needs; whatever is not here is refused by PostgreSQL, also to whoever has
-taken over the zone. Two rules stand above the rows: a sealed column (`SealedField`) is never in a read that
-does not name it, and `audit` is append-only for everybody. Refuses SQL: `apply` writes it. A table that
-misses here fails `tests/zones/test_grants.py`.
+Owns the least that the code of each zone and each keeper of the record needs; whatever is not here is refused
+by PostgreSQL, also to whoever has taken over the zone. Two rules stand above the rows: a sealed column
+(`SealedField`) is never in a read that does not name it, and `audit` is append-only for everybody. Refuses
+SQL: `apply` writes it. A table that misses here fails `tests/zones/test_grants.py`.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
-from appliance.config import Zone
+from appliance.config import Keeper, Zone
+
+Holder = Zone | Keeper
+"""Whose role it is."""
+HOLDERS: tuple[Holder, ...] = (*Zone, *Keeper)
 
 Columns = tuple[str, ...] | Literal["all", "unsealed", "none"]
 
@@ -41,11 +45,12 @@ _SESSION = ("seen_at", "ended_at", "confirmed_at")
 _ENROLMENT = ("state", "token_hash", "code_hash", "code_ends_at", "enrolled_at", "ends_at", "ended_at")
 
 _G, _S, _A, _M = Zone.GUARDIAN, Zone.SENDER, Zone.ADMIN, Zone.MAIL
+_SEALER, _WITNESS = Keeper.SEALER, Keeper.WITNESS
 
 BARE = "schema_migration"
 """Not a model: every zone reads it, to refuse a schema that is not its program's."""
 
-GRANTS: dict[str, dict[Zone, Rights]] = {
+GRANTS: dict[str, dict[Holder, Rights]] = {
     # Keys. Made by operators' commands only: whoever writes a public key reads what is sealed to it.
     "zone_key": {},
     "school_key": {_G: _READ, _A: _READ, _M: _READ},
@@ -93,12 +98,17 @@ GRANTS: dict[str, dict[Zone, Rights]] = {
         _S: Rights("all", "all", _ENROLMENT),
         _A: Rights("all", "all", (*_ENROLMENT, "decided_by_id", "decided_at")),
     },
-    "audit": {_S: Rights(("id",), _RECORD), _A: Rights("all", _RECORD), _M: Rights(("id",), _RECORD)},
+    "audit": {
+        _S: Rights(("id",), _RECORD),
+        _A: Rights("all", _RECORD),
+        _M: Rights(("id",), _RECORD),
+        _SEALER: _READ,
+    },
     # The tree is written by the sealer and the witnesses, which belong to no zone; the mail zone mails it.
-    "audit_leaf": {_A: _READ},
-    "audit_node": {},
-    "audit_checkpoint": {_M: _READ},
-    "audit_cosignature": {_M: _READ},
+    "audit_leaf": {_A: _READ, _SEALER: _APPEND, _WITNESS: _READ},
+    "audit_node": {_SEALER: _APPEND, _WITNESS: _READ},
+    "audit_checkpoint": {_M: _READ, _SEALER: _APPEND, _WITNESS: _READ},
+    "audit_cosignature": {_M: _READ, _WITNESS: _APPEND},
     "audit_mailed": {_M: _APPEND},
     # What guardians gave us.
     "address": {
@@ -216,13 +226,13 @@ def _factors(zone: Zone, *, sees: str, removes: str) -> tuple[Policy, ...]:
 
 
 _SENDERS = "(zone = 'sender'::text)"
-_FACTORS = {
+_FACTORS: dict[Holder, tuple[Policy, ...]] = {
     _S: _factors(_S, sees=_SENDERS, removes=_SENDERS),
     _A: _factors(_A, sees="true", removes="true"),
 }
 _NOT_THE_SCHOOLS = "(kind <> 'school'::text)"
 
-POLICIES: dict[str, dict[Zone, tuple[Policy, ...]]] = {
+POLICIES: dict[str, dict[Holder, tuple[Policy, ...]]] = {
     # A zone opens no session on another's site, and signs no record as another.
     "staff_session": {_S: _sessions(_S), _A: _sessions(_A)},
     # Nor does it make another's factors; and no device of the administration site comes from outside it.
@@ -241,6 +251,7 @@ POLICIES: dict[str, dict[Zone, tuple[Policy, ...]]] = {
         _S: _only("insert", "(zone = 'sender'::text)"),
         _A: _only("insert", "(zone = 'admin'::text)"),
         _M: _only("insert", "(zone = 'mail'::text)"),
+        _SEALER: (Policy("select"),),
     },
     # A private key is useless to a zone it is not wrapped for; it need not see it either.
     "wrapped_key": {

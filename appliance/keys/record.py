@@ -2,7 +2,8 @@
 
 Owns two directories beside those of the zones, because neither belongs to any: who has taken a zone over
 must not be able to sign its record. `audit/seal.key` is the same on every node that may seal,
-`witness/witness.key` each node's own. Refuses to overwrite a file. Fails with `SecretMissing`.
+`witness/witness.key` each node's own; beside each the password of its role in the database, the same on all
+nodes. Refuses to overwrite a file. Fails with `SecretMissing`.
 """
 
 import os
@@ -12,16 +13,18 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from appliance.config import Keeper
 from appliance.keys import secrets
 
-SEAL, WITNESS = ("audit", "seal.key"), ("witness", "witness.key")
+SEAL, WITNESS = (Keeper.SEALER, "seal.key"), (Keeper.WITNESS, "witness.key")
+_ALL = (SEAL, WITNESS, *((keeper, secrets.ROLE_PASSWORD) for keeper in Keeper))
 
 
 def create(secrets_dir: Path) -> list[Path]:
     """Creates what is not there and returns the new files."""
     made = []
-    for folder, name in (SEAL, WITNESS):
-        path = secrets_dir / folder / name
+    for keeper, name in _ALL:
+        path = secrets_dir / keeper / name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if path.exists():
             continue
@@ -32,10 +35,7 @@ def create(secrets_dir: Path) -> list[Path]:
     return made
 
 
-def private(secrets_dir: Path, which: tuple[str, str]) -> Ed25519PrivateKey:
+def private(secrets_dir: Path, which: tuple[Keeper, str]) -> Ed25519PrivateKey:
     """One of the two keys; the unit's credentials win. Raises `SecretMissing`."""
-    folder, name = which
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    return Ed25519PrivateKey.from_private_bytes(
-        secrets.read(Path(credentials) if credentials else secrets_dir / folder, name)
-    )
+    keeper, name = which
+    return Ed25519PrivateKey.from_private_bytes(secrets.read(secrets.directory(secrets_dir, keeper), name))

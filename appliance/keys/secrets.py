@@ -15,7 +15,7 @@ overwrite a file: a lost key is lost data. Fails with `SecretMissing`, naming th
 | `cookie` | guardian, sender, admin | signs that zone's cookies and forms |
 | `second-factor.key` | sender, admin | the secrets of one-time codes of that site, each site its own |
 | `dkim.json` | mail | signs mail: the keys of `appliance.keys.signing` |
-| `role.password` | all | logs the zone's own role in to PostgreSQL; each zone has its own |
+| `role.password` | all | logs the zone's own role in to PostgreSQL; each zone and keeper has its own |
 """
 
 import os
@@ -26,7 +26,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from appliance import clock
-from appliance.config import Zone
+from appliance.config import Keeper, Zone
 from appliance.errors import SecretMissing
 from appliance.keys import signing
 
@@ -49,10 +49,10 @@ SHARED = ("names.index", "addresses.index", "unsubscribe.key")
 _BYTES = 32
 
 
-def directory(secrets_dir: Path, zone: Zone) -> Path:
-    """Where this zone's files are: the unit's credentials if systemd gave any, else its own directory."""
+def directory(secrets_dir: Path, holder: Zone | Keeper) -> Path:
+    """Where its files are: the unit's credentials if systemd gave any, else its own directory."""
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    return Path(credentials) if credentials else secrets_dir / zone.value
+    return Path(credentials) if credentials else secrets_dir / holder.value
 
 
 def read(folder: Path, name: str) -> bytes:

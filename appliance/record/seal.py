@@ -8,9 +8,10 @@ above what had been sealed a quarter of an hour before, and once a day (and at i
 the database's transaction numbers do after a restore.
 
 One transaction holds the leaves, the inner nodes and the checkpoint. One sealer at a time: PostgreSQL's
-advisory lock until the commit, SQLite's write lock. Two sealers on two nodes do no harm: the second finds
-nothing left. Refuses to seal on a tree whose last signed root it cannot find again: `TreeBroken`. Fails as
-the database does; the next round does what this one could not.
+advisory lock until the commit, SQLite's write lock. Each node runs one: whoever comes first when
+`audit.seal_every_s` is over seals, the others find a fresh checkpoint and wait. So three nodes sign no more
+than one would, and sealing does not end with a node. Refuses to seal on a tree whose last signed root it
+cannot find again: `TreeBroken`. Fails as the database does; the next round does what this one could not.
 """
 
 import time
@@ -62,19 +63,27 @@ def seal(config: Config, signer: Signer, now: datetime, *, everywhere: bool = Fa
 def keep_sealing(config: Config, signer: Signer, stopped: Callable[[], bool]) -> None:
     """Until `stopped`. Raises `TreeBroken`: a person must look."""
     everywhere_at = clock.monotonic()
+    behind = False
     while not stopped():
         everywhere = clock.monotonic() >= everywhere_at
         try:
-            sealed = seal(config, signer, clock.now(), everywhere=everywhere)
+            if behind or not _others_sealed(config):
+                behind = seal(config, signer, clock.now(), everywhere=everywhere) == ROUND_ROWS
+                if everywhere and not behind:
+                    everywhere_at = clock.monotonic() + EVERYWHERE.total_seconds()
         except DatabaseUnavailable as error:
             log.database_unavailable(error)
-            sealed = 0
-        else:
-            if everywhere and sealed < ROUND_ROWS:
-                everywhere_at = clock.monotonic() + EVERYWHERE.total_seconds()
+            behind = False
         db.close()
-        if sealed < ROUND_ROWS:
+        if not behind:
             wait(config.audit.seal_every_s, stopped)
+
+
+def _others_sealed(config: Config) -> bool:
+    """Whether the last checkpoint is so young that the next one is not due yet."""
+    with db.guarded():
+        last = AuditCheckpoint.select(fn.MAX(AuditCheckpoint.at)).scalar()
+    return last is not None and clock.now() - last < timedelta(seconds=config.audit.seal_every_s / 2)
 
 
 def wait(seconds: float, stopped: Callable[[], bool]) -> None:

@@ -75,7 +75,7 @@ def _roles(config: Config) -> Iterator[Finding]:
     if len(different) > _SHOWN:
         yield broken(AREA, f"{len(different) - _SHOWN} more of these", means, "karamail db grant")
     if not different:
-        yield ok(AREA, "the four zones' roles may do what they need and nothing else")
+        yield ok(AREA, "the roles of zones and record may do what they need and nothing else")
 
 
 def _keys(config: Config) -> Iterator[Finding]:

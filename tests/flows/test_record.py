@@ -2,6 +2,7 @@
 
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -77,6 +78,24 @@ def test_a_record_that_came_very_late_is_found_by_the_daily_look_at_everything(d
     Audit.insert(**row).execute()
     assert sealed(database) == 0
     assert sealed(database, everywhere=True) == 1
+
+
+def test_a_sealer_leaves_it_to_another_node_that_has_just_sealed(database: Config) -> None:
+    """Three nodes run one each: checkpoints come once per interval, and go on when a node is gone."""
+    act()
+    assert sealed(database) == 1
+    act()
+    one_round(database)
+    assert AuditCheckpoint.select().count() == 1
+    AuditCheckpoint.update(at=clock.now() - timedelta(seconds=database.audit.seal_every_s)).execute()
+    one_round(database)
+    assert AuditCheckpoint.select().count() == 2
+
+
+def one_round(config: Config) -> None:
+    """The unit runs until it would wait."""
+    told = iter((False, True, True))
+    seal.keep_sealing(config, trust.sealer(config), lambda: next(told))
 
 
 @pytest.mark.postgres

@@ -15,6 +15,7 @@ from tests.lab import places
 PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
     "systemd-nspawn": "systemd-container",
+    "mkfs.ext4": "e2fsprogs",
     "ip": "iproute2",
     "nsenter": "util-linux",
     "ssh-keygen": "openssh-client",

@@ -16,6 +16,7 @@ from pathlib import Path
 from demo import certificate, dns
 from demo.carriers import scenario
 from demo.carriers.brands import BRANDS, Brand
+from demo.carriers.control import Control
 from demo.carriers.mailboxes import Mailboxes
 from demo.carriers.serving import Carriers
 from demo.phones.owners import ADDRESSES
@@ -27,7 +28,9 @@ ROOT_ZONE = f"""\
 a.nic.example. IN A {places.DNS}
 """
 _EVERYDAY = 'title = "Everyday"\nseed = "lab"\n[all]\nlatency_ms = [5, 30]\n'
-_CROWD = 1000
+_CROWD = 60_000
+CONTROL_PORT = 8090
+"""On loopback: what the carriers have taken (`demo.carriers.control`)."""
 
 
 def settled(brand: Brand) -> Brand:
@@ -55,7 +58,8 @@ async def serve() -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     names = dns.Nameserver({}, 53, address=places.DNS)
     tls = _tls(*certificate.paths(folder))
-    async with names, Carriers(played, 25, residents=residents, tls=tls):
+    doors = Carriers(played, 25, residents=residents, tls=tls)
+    async with names, doors, Control(doors, CONTROL_PORT):
         watching = asyncio.create_task(_follow(names, dns.carriers_zone(carriers)))
         await stop.wait()
         watching.cancel()

@@ -22,6 +22,8 @@ INCLUDED = (
 )  # fmt: skip
 _CAPABILITIES = "CAP_NET_ADMIN,CAP_NET_RAW,CAP_SYS_ADMIN,CAP_SYS_NICE,CAP_IPC_LOCK,CAP_SYSLOG"
 _BOOT_S = 60.0
+_DISK_GB = 5
+"""Sparse: it takes what is written. Small, so that it can be filled."""
 
 
 def make_base() -> None:
@@ -55,13 +57,17 @@ def _operator(root: Path) -> None:
     sudoers = root / "etc/sudoers.d/vendor"
     sudoers.write_text("vendor ALL=(ALL) NOPASSWD: ALL\n")
     sudoers.chmod(0o440)
+    # A user manager that is told to end may hang for minutes in a container, and logins wait for it.
+    (root / "var/lib/systemd/linger").mkdir(parents=True, exist_ok=True)
+    (root / "var/lib/systemd/linger/vendor").touch()
 
 
 def prepare(node: Node) -> None:
-    """Lays a fresh overlay with what differs between nodes."""
-    upper = node.folder / "upper"
-    for folder in (upper, node.folder / "work", node.root):
-        folder.mkdir(parents=True, exist_ok=True)
+    """A disk of its own, with an overlay that holds what differs between nodes."""
+    node.folder.mkdir(parents=True, exist_ok=True)
+    with _disk(node).open("wb") as disk:
+        disk.truncate(_DISK_GB * 2**30)
+    host.run("mkfs.ext4", "-q", "-m", "0", _disk(node))
     _mount(node)
     (node.root / "etc/hostname").write_text(f"{node.name}\n")
     (node.root / "etc/resolv.conf").unlink(missing_ok=True)
@@ -84,9 +90,19 @@ def make_keys() -> None:
 
 
 def _mount(node: Node) -> None:
+    own = node.folder / "own"
+    if not os.path.ismount(own):
+        own.mkdir(exist_ok=True)
+        host.run("mount", "-o", "loop", _disk(node), own)
     if not os.path.ismount(node.root):
-        layers = f"lowerdir={places.BASE},upperdir={node.folder}/upper,workdir={node.folder}/work"
+        for folder in (own / "upper", own / "work", node.root):
+            folder.mkdir(exist_ok=True)
+        layers = f"lowerdir={places.BASE},upperdir={own}/upper,workdir={own}/work"
         host.run("mount", "-t", "overlay", "overlay", "-o", layers, node.root)
+
+
+def _disk(node: Node) -> Path:
+    return node.folder / "disk.img"
 
 
 def power_on(node: Node) -> None:
@@ -119,8 +135,9 @@ def shut_down(node: Node) -> None:
 
 def forget(node: Node) -> None:
     """Takes its overlay away. Raises `LabRefused` where something still uses it."""
-    if os.path.ismount(node.root):
-        host.run("umount", node.root)
+    for mounted in (node.root, node.folder / "own"):
+        if os.path.ismount(mounted):
+            host.run("umount", mounted)
     shutil.rmtree(node.folder, ignore_errors=True)
 
 

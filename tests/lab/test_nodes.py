@@ -12,7 +12,8 @@ from tests.lab.host import LabRefused
 from tests.support.waiting import until
 
 NODES = [node.name for node in places.NODES]
-ZONES = ("guardian", "sender", "admin", "mail")
+UNITS = ("guardian", "sender", "admin", "mail", "audit", "witness")
+"""Zones, and the keepers of the operation record."""
 GOLDEN = places.ROOT / "tests/lab/golden/firewall.nft"
 
 
@@ -21,7 +22,7 @@ def test_nothing_has_failed(node: str) -> None:
     assert host.on(node, "systemctl list-units --failed --no-legend --plain") == ""
 
 
-@pytest.mark.parametrize("zone", [*ZONES, "recognise"])
+@pytest.mark.parametrize("zone", [*UNITS, "recognise"])
 def test_each_sandbox_is_tight(zone: str) -> None:
     told = host.on("n1", f"systemd-analyze security --no-pager karamail-{zone}.service")
     level = re.search(r"Overall exposure level.*: ([0-9.]+)", told)
@@ -29,7 +30,7 @@ def test_each_sandbox_is_tight(zone: str) -> None:
     assert float(level[1]) <= 2.0, told
 
 
-@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize("zone", UNITS)
 def test_each_zone_runs_as_nobody_else_and_sees_only_its_own_secrets(zone: str) -> None:
     pid = host.on("n1", f"systemctl show --value --property MainPID karamail-{zone}").strip()
     assert host.on("n1", f"stat --format %U /proc/{pid}").strip() == f"karamail-{zone}"

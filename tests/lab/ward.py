@@ -49,10 +49,12 @@ def found(node: str = "n1") -> Founded:
     return Founded(**json.loads(told.splitlines()[-1]))
 
 
-def python(node: str, script: str) -> str:
+def python(node: str, script: str, *, timeout_s: float = 60) -> str:
     """Runs a script with the deployed program, as an operator does with `karamail`."""
     environment = (
         "PGSSLMODE=verify-full PGSSLROOTCERT=/etc/karamail/rack/authority.crt "
         "PGSSLCERT=/etc/karamail/database/operator.crt PGSSLKEY=/etc/karamail/database/operator.key"
     )
-    return host.on(node, f"{environment} /opt/karamail/current/bin/python -c {shlex.quote(script)}")
+    return host.on(
+        node, f"{environment} /opt/karamail/current/bin/python -c {shlex.quote(script)}", timeout_s=timeout_s
+    )

@@ -7,7 +7,7 @@ the zone that is found on the stack, from the outermost frame that says one:
 - a frame of `web`: the zone of the site that is answering; a frame of `smtp`: mail;
 - a frame of `cli`, `demo`, or of nobody but the test: the owner of the tables, as an operator's command;
 - a function of `appliance`: the zone of the keyring or of the actor in its hands, or mail where the module
-  belongs to the mail daemon.
+  belongs to the mail daemon, or the keeper of the record whose module it is.
 
 Fails as PostgreSQL does: `permission denied for table …`. Then either the zone should not do that, or a
 line in `appliance/grants/table.py` is missing.
@@ -23,7 +23,7 @@ from peewee import Database
 
 from appliance import db, grants
 from appliance.actor import Actor
-from appliance.config import Config, Zone
+from appliance.config import Config, Keeper, Zone
 from appliance.keys import Keyring
 from web.common.site import Site
 
@@ -40,12 +40,13 @@ _MAIL_ONLY = (
     "appliance.registration.upkeep",
     "appliance.transport",
 )
+_KEEPERS = {"appliance.record.seal": Keeper.SEALER, "appliance.record.witness": Keeper.WITNESS}
 _TRANSACTIONS = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
 
 
-def acting_zone(frame: FrameType | None) -> Zone | None:
+def acting_zone(frame: FrameType | None) -> Zone | Keeper | None:
     """Whose code is running; None is an operator's command, or the test itself."""
-    found: Zone | None = None
+    found: Zone | Keeper | None = None
     while frame is not None:
         room = frame.f_globals.get("__name__", "").partition(".")[0]
         if room == "web" and flask.has_app_context():
@@ -61,10 +62,12 @@ def acting_zone(frame: FrameType | None) -> Zone | None:
     return found
 
 
-def _hinted(frame: FrameType) -> Zone | None:
+def _hinted(frame: FrameType) -> Zone | Keeper | None:
     name = frame.f_globals["__name__"]
     if name.startswith(_MAIL_ONLY):
         return Zone.MAIL
+    if name in _KEEPERS:
+        return _KEEPERS[name]
     for local, value in frame.f_locals.items():
         if isinstance(value, Actor | Keyring):
             return value.zone
@@ -78,7 +81,7 @@ def switching(config: Config) -> Callable[..., Database]:
     owner = "karamail"
     make = db._engine
     made: dict[str, Database] = {}
-    roles = {zone: grants.role_name(config, zone) for zone in Zone}
+    roles = {holder: grants.role_name(config, holder) for holder in (*Zone, *Keeper)}
 
     class Switching(db._Postgresql):  # type: ignore[name-defined,misc]
         def execute_sql(self, sql: str, *arguments: Any, **more: Any) -> Any:
@@ -98,7 +101,7 @@ def switching(config: Config) -> Callable[..., Database]:
                 connection.execute("RESET SESSION AUTHORIZATION")
             return super()._close(connection, *arguments, **more)
 
-    def engine(config: Config, zone: Zone | None = None) -> Database:
+    def engine(config: Config, holder: Zone | Keeper | None = None) -> Database:
         url = config.database.url
         if url not in made:
             made[url] = make(config, None)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from appliance.config import Zone
-from appliance.keys.secrets import SECRETS
+from appliance.config import Keeper, Zone
+from appliance.keys import record
+from appliance.keys.secrets import ROLE_PASSWORD, SECRETS
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSIBLE = ROOT / "ansible"
@@ -87,3 +88,11 @@ def test_each_zone_is_given_all_of_its_secrets(zone: Zone) -> None:
     unit = (ROOT / "systemd" / f"karamail-{zone}.service").read_text()
     given = re.findall(rf"^LoadCredential=(\S+):/etc/karamail/secrets/{zone}/\1$", unit, re.MULTILINE)
     assert sorted(given) == sorted(SECRETS[zone])
+
+
+@pytest.mark.parametrize("keeper", Keeper)
+def test_each_keeper_of_the_record_is_given_what_it_signs_with(keeper: Keeper) -> None:
+    unit = (ROOT / "systemd" / f"karamail-{keeper}.service").read_text()
+    given = re.findall(rf"^LoadCredential=(\S+):/etc/karamail/secrets/{keeper}/\1$", unit, re.MULTILINE)
+    (key,) = (name for whose, name in (record.SEAL, record.WITNESS) if whose is keeper)
+    assert sorted(given) == sorted([key, ROLE_PASSWORD])

@@ -3,7 +3,7 @@
 import pytest
 
 from appliance import db, grants
-from appliance.config import Config, Zone
+from appliance.config import Config, Keeper, Zone
 from appliance.grants import BARE, GRANTS
 from appliance.grants.apply import columns
 from appliance.models import ALL
@@ -53,9 +53,9 @@ def test_sealed_values_are_read_only_by_zones_that_open_them() -> None:
     }
 
 
-@pytest.mark.parametrize("zone", Zone)
-def test_the_record_is_append_only_for_everybody(zone: Zone) -> None:
-    rights = GRANTS["audit"].get(zone)
+@pytest.mark.parametrize("holder", [*Zone, *Keeper])
+def test_the_record_is_append_only_for_everybody(holder: Zone | Keeper) -> None:
+    rights = GRANTS["audit"].get(holder)
     assert rights is None or (rights.update, rights.delete) == ("none", False)
 
 
@@ -63,3 +63,13 @@ def test_nobody_may_write_keys() -> None:
     for table in ("zone_key", "school_key", "wrapped_key"):
         for rights in GRANTS[table].values():
             assert (rights.insert, rights.update, rights.delete) == ("none", "none", False)
+
+
+def test_keepers_of_the_record_see_nothing_but_the_record_and_no_zone_writes_its_tree() -> None:
+    tree = {"audit_leaf", "audit_node", "audit_checkpoint", "audit_cosignature"}
+    reached = {keeper: {table for table, rights in GRANTS.items() if keeper in rights} for keeper in Keeper}
+    assert reached == {Keeper.SEALER: tree - {"audit_cosignature"} | {"audit"}, Keeper.WITNESS: tree}
+    for table in tree:
+        writers = {holder for holder, rights in GRANTS[table].items() if rights.insert != "none"}
+        assert writers <= set(Keeper)
+        assert all((rights.update, rights.delete) == ("none", False) for rights in GRANTS[table].values())
