@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask import Flask
+from jinja2 import FileSystemBytecodeCache
 
 from appliance import db, keys
 from appliance.config import Config
@@ -24,6 +26,7 @@ from tests.support.postgres import Cluster
 from tests.support.programs import TIERS
 from tests.support.settings import settings, write_settings
 from tests.support.zone_roles import switching
+from tests.web.staff.ward import furnish
 
 ROOT = Path(__file__).resolve().parents[1]
 _numbers = itertools.count(1)
@@ -98,10 +101,14 @@ def _migrate(folder: Path, url: str) -> None:
 @pytest.fixture
 def sqlite_url(_migrated_sqlite: Path, tmp_path: Path) -> str:
     """A fresh migrated SQLite database."""
+    return _copied(_migrated_sqlite, tmp_path)
+
+
+def _copied(source: Path, target: Path) -> str:
     for name in ("karamail.db", "karamail.db-wal"):
-        if (_migrated_sqlite / name).exists():
-            shutil.copy(_migrated_sqlite / name, tmp_path / name)
-    return f"sqlite:///{tmp_path}/karamail.db"
+        if (source / name).exists():
+            shutil.copy(source / name, target / name)
+    return f"sqlite:///{target}/karamail.db"
 
 
 @pytest.fixture
@@ -127,6 +134,42 @@ def url_with_roles(request: pytest.FixtureRequest) -> str:
     """
     found: str = request.getfixturevalue("postgres_url" if TIERS["postgres"]() is None else "sqlite_url")
     return found
+
+
+@pytest.fixture(scope="session")
+def _furnished(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, secrets: Path
+) -> str:
+    """The ward of tests/web/staff, written once by each process; a template's name, or a file's folder."""
+    folder = tmp_path_factory.mktemp("furnished")
+    if TIERS["postgres"]() is None:
+        cluster: Cluster = request.getfixturevalue("postgres")
+        url, found = cluster.create("furnished", template=request.getfixturevalue("_migrated_postgres")), ""
+    else:
+        url, found = _copied(request.getfixturevalue("_migrated_sqlite"), folder), str(folder)
+    config = settings(folder, url, secrets=secrets)
+    db.connect(config)
+    furnish(config)
+    db.vanish()
+    return found or "furnished"
+
+
+@pytest.fixture
+def furnished_url(request: pytest.FixtureRequest, _furnished: str, tmp_path: Path) -> Iterator[str]:
+    """As `url_with_roles`, with the ward of tests/web/staff in it (`standing`)."""
+    if TIERS["postgres"]() is None:
+        cluster: Cluster = request.getfixturevalue("postgres")
+        name = f"test_{os.getpid()}_{next(_numbers)}"
+        yield cluster.create(name, template=_furnished)
+        cluster.drop(name)
+    else:
+        yield _copied(Path(_furnished), tmp_path)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _templates(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Sites are made anew for each test; their templates are compiled once."""
+    Flask.jinja_options = {"bytecode_cache": FileSystemBytecodeCache(str(tmp_path_factory.mktemp("jinja")))}
 
 
 @pytest.fixture(scope="session")

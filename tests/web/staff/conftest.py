@@ -4,20 +4,20 @@ import pytest
 from flask import Flask
 
 from appliance.config import Config
-from tests.web.staff.ward import Clerk, Ward, furnish
+from tests.web.staff.ward import Clerk, Ward, standing
 from web.admin.app import create_app as create_admin
 from web.sender.app import create_app as create_sender
 
 
 @pytest.fixture
-def database_url(url_with_roles: str) -> str:
+def database_url(furnished_url: str) -> str:
     """The pages need one engine; the flows behind them run on both in tests/flows."""
-    return url_with_roles
+    return furnished_url
 
 
 @pytest.fixture
 def ward(database: Config) -> Ward:
-    return furnish(database)
+    return standing(database)
 
 
 @pytest.fixture

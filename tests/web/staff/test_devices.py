@@ -11,7 +11,7 @@ from appliance.config import Config
 from appliance.models import Device
 from tests.support.authenticator import Authenticator
 from tests.web.staff.test_doors import address, rules
-from tests.web.staff.ward import PASSWORD, Clerk, Ward, furnish
+from tests.web.staff.ward import PASSWORD, Clerk, Ward, standing
 from web.admin.app import create_app as create_admin
 from web.sender.app import create_app as create_sender
 
@@ -26,7 +26,7 @@ def ward(database: Config) -> Ward:
     devices = database.devices.model_copy(
         update={"required": True, "school_networks": {1: ["127.0.0.1/32"]}, "minimum_os": {"ios": 17}}
     )
-    return furnish(database.model_copy(update={"devices": devices}))
+    return standing(database.model_copy(update={"devices": devices}))
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_only_the_ward_office_sees_the_register(admin: Flask) -> None:
 
 def test_the_ward_officer_approves_at_the_ward_office(database: Config) -> None:
     devices = database.devices.model_copy(update={"required": True, "ward_networks": ["127.0.0.0/8"]})
-    ward = furnish(database.model_copy(update={"devices": devices}))
+    ward = standing(database.model_copy(update={"devices": devices}))
     admin = create_admin(ward.config)
     officer, teacher = at_school(admin, "kutan"), at_school(admin)
     teacher.open("/devices/request")

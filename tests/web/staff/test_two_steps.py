@@ -17,7 +17,7 @@ from appliance.models import Account, Broadcast, Delivery, Factor, PersonReport,
 from tests.support.authenticator import Authenticator
 from tests.web.staff.reading import japanese_in
 from tests.web.staff.test_doors import PUBLIC, address, rules
-from tests.web.staff.ward import PASSWORD, Clerk, Ward, furnish, write
+from tests.web.staff.ward import PASSWORD, Clerk, Ward, standing, write
 from web.admin.app import create_app as create_admin
 from web.sender.app import create_app as create_sender
 
@@ -31,7 +31,7 @@ MINUTES = 20 * 60
 def ward(database: Config) -> Ward:
     """Ward officers need a second factor here."""
     factors = database.factors.model_copy(update={"required_for": ["ward_officer"]})
-    return furnish(database.model_copy(update={"factors": factors}))
+    return standing(database.model_copy(update={"factors": factors}))
 
 
 @pytest.fixture(params=[create_admin, create_sender], ids=["admin", "sender"])

@@ -1,7 +1,8 @@
 """Two schools of a ward, their people with accounts, guardians registered by mail; and a clerk's browser.
 
-`furnish(config)` writes it into the connected database through the domain's own functions. `Clerk` is a
-browser that reads the page, fills its form and sends it back with what the page had hidden in it.
+`furnish(config)` writes it into the connected database through the domain's own functions, `standing(config)`
+finds it there. `Clerk` is a browser that reads the page, fills its form and sends it back with what the page
+had hidden in it.
 """
 
 import os
@@ -104,6 +105,12 @@ def furnish(config: Config) -> Ward:
     ward.register("suzuki@softbank.ne.jp", "鈴木 翼", "鈴木 勇", classes[2])
     ward.register("kato@icloud.com", "加藤 結", "加藤 修", other_classes[0])
     return ward
+
+
+def standing(config: Config) -> Ward:
+    """The ward as it stands in the connected database (fixture `furnished_url`)."""
+    school, other = School.select().order_by(School.id)
+    return Ward(config, school, schools.classes(school.id), other, schools.classes(other.id))
 
 
 class Clerk:
