@@ -14,6 +14,7 @@ from appliance.models import (
     AccountSchool,
     Address,
     Broadcast,
+    BroadcastSchool,
     Child,
     Device,
     Opening,
@@ -34,6 +35,11 @@ def may_see_school(actor: Actor, school_id: int) -> str | None:
     if actor.role in OF_THE_WARD:
         return None
     return None if actor.role in OF_A_SCHOOL and school_id in actor.school_ids else "not_your_school"
+
+
+def may_see_ward(actor: Actor) -> str | None:
+    """Counts, status and texts of what the ward itself sends, as a whole."""
+    return None if actor.role in OF_THE_WARD else "not_with_this_role"
 
 
 def may_open_names(actor: Actor, school_id: int) -> str | None:
@@ -148,17 +154,20 @@ def may_read_register(actor: Actor, school_id: int | None) -> str | None:
     return None if school_id in actor.school_ids else "not_your_school"
 
 
-def may_write(actor: Actor, school_id: int) -> str | None:
-    """To write a broadcast: people of the school."""
+def may_write(actor: Actor, school_id: int | None) -> str | None:
+    """To write a broadcast: people of the school; for the ward (None) its officers."""
+    if school_id is None:
+        return None if actor.role is Role.WARD_OFFICER else "ward_decides"
     if actor.role not in OF_A_SCHOOL:
         return "not_with_this_role"
     return None if school_id in actor.school_ids else "not_your_school"
 
 
-def may_send(actor: Actor, school: School) -> str | None:
-    """To send without another's approval: the principal, or staff where the school allows it (R13)."""
-    reason = may_write(actor, school.id)
-    if reason is not None:
+def may_send(actor: Actor, school: School | None) -> str | None:
+    """To send without another's approval: the principal, or staff where the school allows it (R13); for the
+    ward (None) its officers."""
+    reason = may_write(actor, None if school is None else school.id)
+    if reason is not None or school is None:
         return reason
     if actor.role is Role.STAFF and school.approval_required:
         return "principal_decides"
@@ -206,11 +215,27 @@ def school_class(actor: Actor, school_class_id: int) -> SchoolClass:
 
 
 def broadcast(actor: Actor, broadcast_id: int) -> Broadcast:
-    """Raises `NotYours`."""
+    """Raises `NotYours`. Schools see the ward's when it has gone to their guardians."""
     found: Broadcast | None = Broadcast.get_or_none(Broadcast.id == broadcast_id)
-    if found is None or may_see_school(actor, found.school_id) is not None:
+    if found is None or not _sees(actor, found):
         raise NotYours("broadcast")
     return found
+
+
+def _sees(actor: Actor, found: Broadcast) -> bool:
+    if found.school_id is not None:
+        return may_see_school(actor, found.school_id) is None
+    return may_see_ward(actor) is None or bool(own_schools_of(actor, found))
+
+
+def own_schools_of(actor: Actor, found: Broadcast) -> list[int]:
+    """The schools of a school's person to which a broadcast of the ward has gone."""
+    if actor.role not in OF_A_SCHOOL:
+        return []
+    rows = BroadcastSchool.select(BroadcastSchool.school).where(
+        BroadcastSchool.broadcast == found.id, BroadcastSchool.school.in_(list(actor.school_ids))
+    )
+    return sorted(row[0] for row in rows.tuples())
 
 
 def registration(actor: Actor, registration_id: int) -> Registration:

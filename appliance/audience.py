@@ -40,13 +40,10 @@ class Audience:
         return cls(None if ids is None else frozenset(int(number) for number in ids))
 
 
-@dataclass(frozen=True, slots=True)
-class Echo:
-    """What the sender is shown and, for urgent mail, types back. Addresses are counted once each."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipients:
+    """What any sender is shown and, for urgent mail, types back. Addresses are counted once each."""
 
-    school_name: str
-    whole_school: bool
-    classes: list[ClassCount]
     children: int
     addresses: int
     by_carrier: dict[Carrier, int]
@@ -54,6 +51,15 @@ class Echo:
     """As the queue groups them: carriers, and private domains each by itself."""
     routine_off: int = 0
     """Addresses that a routine mail leaves out because their guardian wants urgent mail only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Echo(Recipients):
+    """The same of a school, with its classes."""
+
+    school_name: str
+    whole_school: bool
+    classes: list[ClassCount]
 
 
 def members(
@@ -93,17 +99,22 @@ def echo(school_id: int, audience: Audience, *, urgent: bool = True) -> Echo:
         classes = counts.by_class(school_id)
         name = School.get_by_id(school_id).name
     chosen = audience.school_class_ids
-    by_carrier: dict[Carrier, int] = {}
-    for site, number in by_site:
-        carrier = carrier_of_site(site)
-        by_carrier[carrier] = by_carrier.get(carrier, 0) + number
     return Echo(
         school_name=name,
         whole_school=chosen is None,
         classes=[row for row in classes if chosen is None or row.school_class_id in chosen],
         children=children,
-        addresses=sum(by_carrier.values()),
+        addresses=sum(number for _, number in by_site),
         by_site=dict(by_site),
-        by_carrier=dict(sorted(by_carrier.items(), key=lambda pair: -pair[1])),
+        by_carrier=by_carrier(dict(by_site)),
         routine_off=off,
     )
+
+
+def by_carrier(by_site: dict[str, int]) -> dict[Carrier, int]:
+    """The addresses of each carrier, the largest first."""
+    found: dict[Carrier, int] = {}
+    for site, number in by_site.items():
+        carrier = carrier_of_site(site)
+        found[carrier] = found.get(carrier, 0) + number
+    return dict(sorted(found.items(), key=lambda pair: -pair[1]))

@@ -7,7 +7,7 @@ is not this program's.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -258,21 +258,11 @@ def ddl(script: str) -> None:
 
 
 def allow(table: str, column: str, words: Sequence[str]) -> None:
-    """Widens the check on a column of closed words, whatever it allows by now: a step of a migration.
-
-    SQLite cannot change a check; its documentation (ALTER TABLE, section 7) permits to write the text of the
-    schema where, as here, no stored row changes its meaning.
-    """
+    """Widens the check on a column of closed words, whatever it allows by now: a step of a migration."""
     added = ", ".join(f"'{word}'" for word in words)
     if engine() == "sqlite":
-        (text,) = statement("SELECT sql FROM sqlite_schema WHERE name = ?", table).fetchone()
-        (version,) = statement("PRAGMA schema_version").fetchone()
         listed = re.compile(rf"(\b{column} IN \()([^)]*)(\))")
-        wider = listed.sub(lambda found: f"{found[1]}{found[2].strip()}, {added}{found[3]}", text, count=1)
-        statement("PRAGMA writable_schema = ON")
-        statement("UPDATE sqlite_schema SET sql = ? WHERE name = ?", wider, table)
-        statement(f"PRAGMA schema_version = {version + 1}")
-        statement("PRAGMA writable_schema = OFF")
+        _rewrite(table, lambda found: f"{found[1]}{found[2].strip()}, {added}{found[3]}", listed)
         return
     constraint = f"{table}_{column}_check"
     (text,) = statement(
@@ -283,3 +273,25 @@ def allow(table: str, column: str, words: Sequence[str]) -> None:
         f"ALTER TABLE {table} DROP CONSTRAINT {constraint}, "
         f"ADD CONSTRAINT {constraint} CHECK ({column} IN ({known}, {added}))"
     )
+
+
+def optional(table: str, column: str) -> None:
+    """The column may be NULL from now on: a step of a migration."""
+    if engine() == "sqlite":
+        _rewrite(table, lambda found: found[1], re.compile(rf"(\b{column} \w+) NOT NULL"))
+        return
+    ddl(f"ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL")
+
+
+def _rewrite(table: str, change: Callable[[re.Match[str]], str], where: re.Pattern[str]) -> None:
+    """Changes a table's schema on SQLite, which has no statement for constraints.
+
+    Its documentation (ALTER TABLE, section 7) permits to write the text of the schema where, as here, no
+    stored row changes its meaning.
+    """
+    (text,) = statement("SELECT sql FROM sqlite_schema WHERE name = ?", table).fetchone()
+    (version,) = statement("PRAGMA schema_version").fetchone()
+    statement("PRAGMA writable_schema = ON")
+    statement("UPDATE sqlite_schema SET sql = ? WHERE name = ?", where.sub(change, text, count=1), table)
+    statement(f"PRAGMA schema_version = {version + 1}")
+    statement("PRAGMA writable_schema = OFF")

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from appliance import db
 from appliance.address import Carrier
-from appliance.audience import Echo
+from appliance.audience import Recipients
 from appliance.config import Config
 from appliance.delivery import pace, retry
 from appliance.delivery.pace import Observed
@@ -36,7 +36,7 @@ class Forecast:
     done_at: datetime
 
 
-def forecast(config: Config, echo: Echo, *, urgent: bool, now: datetime) -> Forecast | None:
+def forecast(config: Config, echo: Recipients, *, urgent: bool, now: datetime) -> Forecast | None:
     """For an audience as it is now; None where it is empty."""
     if not echo.addresses:
         return None

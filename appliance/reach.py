@@ -10,11 +10,11 @@ for the sheet as `appliance.directory.registrants` does.
 """
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from appliance import access, audit, db
+from appliance import access, audit, db, recipients
 from appliance.actor import Actor
-from appliance.audience import Audience, members
 from appliance.delivery.outcome import Reason
 from appliance.directory import registrants
 from appliance.errors import NotAllowed
@@ -23,6 +23,12 @@ from appliance.models import Broadcast
 from appliance.states import DELIVERY_OPEN, DeliveryState
 
 _DOUBTFUL = "m.doubted_at <= COALESCE(d.settled_at, d.created_at)"
+_MEMBER = "SELECT c.id AS child_id, a.id AS address_id, a.address_index, r.doubted_at"
+_SENT = """
+    (SELECT n.*, b.address_index FROM delivery AS n JOIN address AS b ON b.id = n.address_id
+     WHERE n.broadcast_id = ?)
+"""
+"""The mails with whom they went to: the ward's goes through one of the schools that know the guardian."""
 _OPEN = ", ".join(f"'{state}'" for state in DELIVERY_OPEN)
 
 
@@ -70,9 +76,9 @@ class Unreached:
     contacts: list[Contact]
 
 
-def count(broadcast: Broadcast) -> Reach:
-    """One query, whatever the size of the audience."""
-    source, parameters = _audience(broadcast)
+def count(broadcast: Broadcast, of: Collection[int] | None = None) -> Reach:
+    """One query, whatever the size of the audience. `of`: the children of these schools only."""
+    source, parameters = _audience(broadcast, of)
     with db.guarded():
         rows = db.statement(
             f"""
@@ -80,8 +86,8 @@ def count(broadcast: Broadcast) -> Reach:
                 SELECT MAX(CASE WHEN {_DOUBTFUL} THEN 0
                                 WHEN k.delivery_id IS NOT NULL THEN 3 WHEN d.state = 'accepted' THEN 2
                                 WHEN d.state IN ({_OPEN}) THEN 1 ELSE 0 END) AS best
-                FROM (SELECT c.id AS child_id, a.id AS address_id, r.doubted_at {source}) AS m
-                JOIN delivery AS d ON d.broadcast_id = ? AND d.address_id = m.address_id
+                FROM ({_MEMBER} {source}) AS m
+                JOIN {_SENT} AS d ON d.address_index = m.address_index
                 LEFT JOIN confirmation AS k ON k.delivery_id = d.id
                 GROUP BY m.child_id
             ) AS children GROUP BY best
@@ -94,18 +100,26 @@ def count(broadcast: Broadcast) -> Reach:
     return Reach(confirmed, accepted, waiting, none)
 
 
-def call_sheet(actor: Actor, keyring: Keyring, broadcast: Broadcast) -> list[Unreached]:
-    """The children of whom no address has accepted the mail, by class; also those that still wait."""
-    access.school(actor, broadcast.school_id)
-    reason = access.may_open_names(actor, broadcast.school_id)
+def call_sheet(
+    actor: Actor, keyring: Keyring, broadcast: Broadcast, school_id: int | None = None
+) -> list[Unreached]:
+    """The children of whom no address has accepted the mail, by class; also those that still wait.
+
+    `school_id` says of which school, where the ward has sent the mail.
+    """
+    school_id = school_id if broadcast.school_id is None else broadcast.school_id
+    if school_id is None:
+        raise NotAllowed("not_with_this_role")
+    access.school(actor, school_id)
+    reason = access.may_open_names(actor, school_id)
     if reason is not None:
         raise NotAllowed(reason)
     with db.transaction():
-        states = _unaccepted(broadcast)
-        rows = registrants.of_children(keyring, broadcast.school_id, states.keys())
+        states = _unaccepted(broadcast, school_id)
+        rows = registrants.of_children(keyring, school_id, states.keys())
         audit.record(
             actor, audit.Act.CALL_SHEET_OPENED, "broadcast", broadcast.id,
-            school_id=broadcast.school_id, children=len(states), opened=len(rows),
+            school_id=school_id, children=len(states), opened=len(rows),
         )  # fmt: skip
     sheet: dict[int, Unreached] = {}
     for row in rows:
@@ -118,9 +132,11 @@ def call_sheet(actor: Actor, keyring: Keyring, broadcast: Broadcast) -> list[Unr
     return list(sheet.values())
 
 
-def _unaccepted(broadcast: Broadcast) -> dict[int, dict[int, tuple[DeliveryState, Reason, bool]]]:
+def _unaccepted(
+    broadcast: Broadcast, school_id: int
+) -> dict[int, dict[int, tuple[DeliveryState, Reason, bool]]]:
     """By child, of those without an accepted mail: what became of the mail to each of its addresses."""
-    source, parameters = _audience(broadcast)
+    source, parameters = _audience(broadcast, (school_id,))
     rows = db.statement(
         f"""
         SELECT child_id, address_id, state, reason, doubtful FROM (
@@ -129,8 +145,8 @@ def _unaccepted(broadcast: Broadcast) -> dict[int, dict[int, tuple[DeliveryState
                    MAX(CASE WHEN {_DOUBTFUL} THEN 0
                             WHEN d.state = 'accepted' OR k.delivery_id IS NOT NULL THEN 1 ELSE 0 END)
                    OVER (PARTITION BY m.child_id) AS reached
-            FROM (SELECT c.id AS child_id, a.id AS address_id, r.doubted_at {source}) AS m
-            JOIN delivery AS d ON d.broadcast_id = ? AND d.address_id = m.address_id
+            FROM ({_MEMBER} {source}) AS m
+            JOIN {_SENT} AS d ON d.address_index = m.address_index
             LEFT JOIN confirmation AS k ON k.delivery_id = d.id
         ) AS each_one WHERE reached = 0
         """,  # noqa: S608  (constants only)
@@ -143,6 +159,6 @@ def _unaccepted(broadcast: Broadcast) -> dict[int, dict[int, tuple[DeliveryState
     return found
 
 
-def _audience(broadcast: Broadcast) -> tuple[str, tuple[object, ...]]:
+def _audience(broadcast: Broadcast, of: Collection[int] | None) -> tuple[str, tuple[object, ...]]:
     """Whoever switched routine mail off since then still got this one; its delivery says so."""
-    return members(broadcast.school_id, Audience.read(broadcast.audience), urgent=True)
+    return recipients.members(broadcast, urgent=True, of=of)

@@ -120,14 +120,14 @@ class Renderer:
 
     def _broadcast(self, broadcast_id: int) -> "_Prepared":
         broadcast = Broadcast.get_by_id(broadcast_id)
-        school = self._schools.get(broadcast.school_id) or broadcast.school
+        school = self._schools.get(broadcast.school_id) or broadcast.school  # none: the ward's
         started: datetime = broadcast.started_at or clock.now()
         headers = [
             *self._from(school),
-            (b"Subject", _words("Subject", wording.subject_line(school, broadcast))),
+            (b"Subject", _words("Subject", wording.subject_line(school or self._config.ward, broadcast))),
             (b"Date", format_datetime(started).encode()),
             (b"Auto-Submitted", b"auto-generated"),
-            (b"List-Id", b"<school-%d.%s>" % (school.id, self._domain.encode())),
+            (b"List-Id", b"<%s.%s>" % (_list(school), self._domain.encode())),
             *(() if broadcast.urgent else (_ONE_CLICK,)),
             *_MIME,
         ]
@@ -235,6 +235,10 @@ _MIME = (
     (b"Content-Type", b"text/plain; charset=utf-8"),
     (b"Content-Transfer-Encoding", b"base64"),
 )
+
+
+def _list(school: School | None) -> bytes:
+    return b"school-%d" % school.id if school else b"ward"
 
 
 def _ahead_slot(claimed: Claimed) -> Slot:

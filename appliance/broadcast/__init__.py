@@ -7,7 +7,7 @@ of addresses that was shown is compared with the number of now. Fails with the `
 """
 
 from appliance.broadcast import delivery_test
-from appliance.broadcast.draft import CATEGORIES, SUBJECT_MAX, TEXT_MAX, draft, recent, revise
+from appliance.broadcast.draft import CATEGORIES, SUBJECT_MAX, TEXT_MAX, draft, recent, recent_of_ward, revise
 from appliance.broadcast.findings import Finding, FindingKind, findings
 from appliance.broadcast.late import left_over, send_late
 from appliance.broadcast.send import approve, refuse, send, stop, submit
@@ -24,6 +24,7 @@ __all__ = [
     "findings",
     "left_over",
     "recent",
+    "recent_of_ward",
     "refuse",
     "revise",
     "send",

@@ -7,16 +7,18 @@ there, and `require_complete` asks for the rest before submitting. Fails with `T
 
 import unicodedata
 from datetime import datetime
+from typing import Any
 
 from peewee import IntegrityError
 
-from appliance import access, audit, db
+from appliance import access, audit, db, recipients
 from appliance.actor import Actor
 from appliance.audience import Audience
 from appliance.broadcast.wording import TEST
 from appliance.errors import NotAllowed, TextInvalid, WrongState
-from appliance.models import Broadcast, School, SchoolClass
+from appliance.models import Broadcast, BroadcastSchool, School, SchoolClass
 from appliance.states import BroadcastState
+from appliance.ward_audience import WardAudience
 
 CATEGORIES = ("crime", "disaster", "incident", "event", "other")
 SUBJECT_MAX = 80
@@ -25,7 +27,7 @@ TEXT_MAX = 4000
 
 def draft(
     actor: Actor,
-    school: School,
+    school: School | None,
     *,
     urgent: bool,
     category: str,
@@ -33,13 +35,15 @@ def draft(
     now: datetime,
     subject: str = "",
     body: str = "",
-    audience: Audience | None = None,
+    audience: Audience | WardAudience | None = None,
 ) -> Broadcast:
-    """A new draft. The same `once_key` (one per opened page) returns the draft it made before.
+    """A new draft of a school, or of the ward (None). The same `once_key` (one per opened page) returns the
+    draft it made before.
 
     Raises `TextInvalid`, `NotAllowed`, and `WrongState` for another author's `once_key`.
     """
-    _require(access.may_write(actor, school.id))
+    school_id = None if school is None else school.id
+    _require(access.may_write(actor, school_id))
     if category == TEST and urgent:
         raise TextInvalid("category", "unknown")
     try:
@@ -54,12 +58,12 @@ def draft(
                 category=category if category == TEST else _category(category),
                 subject=clean_subject(subject, complete=False),
                 body=clean_body(body, complete=False),
-                audience=_audience(school.id, audience or Audience(frozenset())).write(),
+                audience=_audience(school_id, audience or recipients.nobody(school_id)).write(),
                 state=BroadcastState.DRAFT,
                 once_key=once_key,
                 created_at=now,
             )
-            audit.record(actor, audit.Act.BROADCAST_DRAFTED, "broadcast", made.id, school_id=school.id)
+            audit.record(actor, audit.Act.BROADCAST_DRAFTED, "broadcast", made.id, school_id=school_id)
     except IntegrityError:  # the same page sent twice at the same moment, or somebody else's page
         existing = _drafted(actor, once_key)
         if existing is None:
@@ -84,7 +88,7 @@ def revise(
     category: str | None = None,
     subject: str | None = None,
     body: str | None = None,
-    audience: Audience | None = None,
+    audience: Audience | WardAudience | None = None,
 ) -> None:
     """Changes what is given. Raises `WrongState` once it is no longer a draft, and for a delivery test, whose
     text, lane and audience are fixed."""
@@ -118,12 +122,23 @@ def revise(
 
 
 def recent(actor: Actor, school_id: int, limit: int = 50) -> list[Broadcast]:
-    """The school's broadcasts, newest first. Raises `NotYours`."""
+    """The school's broadcasts, and the ward's that went to it, newest first. Raises `NotYours`."""
     access.school(actor, school_id)
+    of_the_ward = BroadcastSchool.select(BroadcastSchool.broadcast).where(BroadcastSchool.school == school_id)
+    return _newest((Broadcast.school == school_id) | Broadcast.id.in_(of_the_ward), limit)
+
+
+def recent_of_ward(actor: Actor, limit: int = 50) -> list[Broadcast]:
+    """The ward's broadcasts, newest first. Raises `NotAllowed`."""
+    _require(access.may_see_ward(actor))
+    return _newest(Broadcast.school.is_null(), limit)
+
+
+def _newest(which: Any, limit: int) -> list[Broadcast]:
     with db.guarded():
         return list(
             Broadcast.select()
-            .where(Broadcast.school == school_id)
+            .where(which)
             .order_by(Broadcast.created_at.desc(), Broadcast.id.desc())
             .limit(limit)
         )
@@ -166,8 +181,13 @@ def _category(category: str) -> str:
     return category
 
 
-def _audience(school_id: int, audience: Audience) -> Audience:
-    """Only classes of this school; a foreign or vanished one is refused, not dropped."""
+def _audience(school_id: int | None, audience: Audience | WardAudience) -> Audience | WardAudience:
+    """Only classes of this school, or open schools of the ward; a foreign or vanished one is refused, not
+    dropped."""
+    if isinstance(audience, WardAudience) != (school_id is None):
+        raise TextInvalid("audience", "unknown")
+    if isinstance(audience, WardAudience):
+        return _of_the_ward(audience)
     ids = audience.school_class_ids
     if not ids:
         return audience
@@ -181,6 +201,14 @@ def _audience(school_id: int, audience: Audience) -> Audience:
     }
     if known != ids:
         raise TextInvalid("audience", "class_gone")
+    return audience
+
+
+def _of_the_ward(audience: WardAudience) -> WardAudience:
+    ids = audience.school_ids or frozenset()
+    known = School.select(School.id).where(School.id.in_(list(ids)), School.state == "open").tuples()
+    if {row[0] for row in known} != ids:
+        raise TextInvalid("audience", "school_gone")
     return audience
 
 

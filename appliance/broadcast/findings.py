@@ -51,8 +51,8 @@ class Finding:
     excerpt: str
 
 
-def findings(keyring: Keyring, school_id: int, *texts: str) -> list[Finding]:
-    """Everything in the texts that looks like personal data, each once."""
+def findings(keyring: Keyring, school_id: int | None, *texts: str) -> list[Finding]:
+    """Everything in the texts that looks like personal data, each once. No school: names of all schools."""
     found: dict[tuple[FindingKind, str], Finding] = {}
     for text in texts:
         folded = unicodedata.normalize("NFKC", text)
@@ -64,14 +64,16 @@ def findings(keyring: Keyring, school_id: int, *texts: str) -> list[Finding]:
     return list(found.values())
 
 
-def _names(keyring: Keyring, school_id: int, text: str) -> list[str]:
-    """Parts of the text whose keyed hash is that of a child of the school."""
+def _names(keyring: Keyring, school_id: int | None, text: str) -> list[str]:
+    """Parts of the text whose keyed hash is that of a child of the school, or of the ward."""
     candidates: dict[str, str] = {}
     for part in _parts(text):
         candidates.setdefault(name_form(part), part)
     with db.guarded():
-        rows = Child.select(Child.name_index).where(Child.school == school_id).tuples()
-        registered = {bytes(row[0]) for row in rows}
+        children = Child.select(Child.name_index)
+        if school_id is not None:
+            children = children.where(Child.school == school_id)
+        registered = {bytes(row[0]) for row in children.tuples()}
     try:
         return [
             part

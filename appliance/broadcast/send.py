@@ -11,9 +11,8 @@ sees his slip then stops it whole.
 from datetime import datetime, timedelta
 from typing import Any
 
-from appliance import access, audience, audit, db
+from appliance import access, audit, db, recipients
 from appliance.actor import Actor, Role
-from appliance.audience import Audience
 from appliance.broadcast.draft import require_complete
 from appliance.config import Config
 from appliance.delivery import retry
@@ -29,8 +28,7 @@ def submit(actor: Actor, broadcast: Broadcast, now: datetime) -> None:
     """申請: asks the principal to decide."""
     _require(access.may_write(actor, broadcast.school_id))
     require_complete(broadcast)
-    chosen = Audience.read(broadcast.audience)
-    if audience.echo(broadcast.school_id, chosen, urgent=broadcast.urgent).addresses == 0:
+    if recipients.echo(broadcast).addresses == 0:
         raise AudienceEmpty("nobody is registered there")
     with db.transaction():
         _move(broadcast, _S.SUBMITTED, submitted_at=now)
@@ -79,7 +77,8 @@ def send(config: Config, actor: Actor, broadcast: Broadcast, *, shown_addresses:
             raise AudienceEmpty("nobody is registered there")
         if count != shown_addresses:
             raise AudienceChanged(shown_addresses, count)
-        _record(actor, audit.Act.BROADCAST_SENT, broadcast, addresses=count)
+        told = {} if broadcast.school_id is not None else {"schools": _note_schools(broadcast)}
+        _record(actor, audit.Act.BROADCAST_SENT, broadcast, addresses=count, **told)
     return count
 
 
@@ -97,17 +96,21 @@ def _queue(
     A broadcast begins where the queue of the site and lane stands at this moment and takes one turn per
     letter, so that it alternates with whatever waits there already. Within it every class is spread evenly
     over the whole length, in random order inside the class; an address with children in two counts in one.
+    A guardian whom several schools know gets the ward's mail once, through one of them.
     """
-    source, parameters = audience.members(
-        broadcast.school_id, Audience.read(broadcast.audience), urgent=broadcast.urgent
-    )
+    source, parameters = recipients.members(broadcast, urgent=broadcast.urgent)
     lane = 0 if broadcast.urgent else 2
     cursor = db.statement(
         f"""
         INSERT INTO delivery (kind, school_id, broadcast_id, address_id, site, lane, turn, state, attempts,
                               next_at, expires_at, code, enhanced, reason, uncertain, created_at, due_at)
         WITH member AS MATERIALIZED (
-            SELECT a.id, a.site, MIN(c.school_class_id) AS class_id {source} GROUP BY a.id, a.site
+            SELECT id, school_id, site, class_id FROM (
+                SELECT a.id, a.school_id, a.site, c.school_class_id AS class_id,
+                       ROW_NUMBER() OVER (
+                           PARTITION BY a.address_index ORDER BY a.id, c.school_class_id) AS occurrence
+                {source}
+            ) AS each_one WHERE occurrence = 1
         ), room AS MATERIALIZED (
             SELECT site, class_id, COUNT(*) AS size FROM member GROUP BY site, class_id
         ), frontier AS MATERIALIZED (
@@ -116,11 +119,11 @@ def _queue(
                              AND d.site = room.site AND d.lane = ?), 0) AS turn
             FROM room GROUP BY site
         ), spread AS (
-            SELECT m.id, m.site, (ROW_NUMBER() OVER (
+            SELECT m.id, m.school_id, m.site, (ROW_NUMBER() OVER (
                        PARTITION BY m.site, m.class_id ORDER BY RANDOM()) - 0.5) / room.size AS place
             FROM member AS m JOIN room ON room.site = m.site AND room.class_id = m.class_id
         )
-        SELECT 'broadcast', ?, ?, spread.id, spread.site, ?,
+        SELECT 'broadcast', spread.school_id, ?, spread.id, spread.site, ?,
                frontier.turn + CAST(1 + place * frontier.size AS BIGINT),
                'queued', 0, ? + CAST(place * ? AS BIGINT), ?, 0, '', '', {db.false()}, ?,
                ? + CAST(place * ? AS BIGINT)
@@ -129,7 +132,6 @@ def _queue(
         """,  # noqa: S608  (constants only)
         *parameters,
         lane,
-        broadcast.school_id,
         broadcast.id,
         lane,
         micros(first[0]),
@@ -138,6 +140,18 @@ def _queue(
         micros(now),
         micros(first[0]),
         first[1] // timedelta(microseconds=1),
+    )
+    return int(cursor.rowcount)
+
+
+def _note_schools(broadcast: Broadcast) -> int:
+    """To whose guardians the ward's mail goes, for those schools' lists; returns how many schools."""
+    source, parameters = recipients.members(broadcast, urgent=broadcast.urgent)
+    cursor = db.statement(
+        f"INSERT INTO broadcast_school (broadcast_id, school_id) "
+        f"SELECT DISTINCT CAST(? AS BIGINT), r.school_id {source}",
+        broadcast.id,
+        *parameters,
     )
     return int(cursor.rowcount)
 

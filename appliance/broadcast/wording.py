@@ -1,6 +1,6 @@
 """The mail of a broadcast as the guardian sees it: one subject line, one text.
 
-Owns what is added to the writer's words: the school in the subject, the mark of urgency or of a test, and a
+Owns what is added to the writer's words: the sender in the subject, the mark of urgency or of a test, and a
 footer. Pages show exactly this before anything is sent. Refuses to know a recipient: all read the same text,
 which is also what makes it quick to sign; a test has `LINK` where each reader's own will stand. Cannot fail.
 """
@@ -14,19 +14,20 @@ LINK = "（ここに、一人ひとりの確認のリンクが入ります / eac
 _RULE = "―" * 12  # one line on the narrowest phone
 
 
-def subject_line(school: School, broadcast: Broadcast) -> str:
-    """`【緊急】【青葉小学校】休校のお知らせ`."""
+def subject_line(sender: School | Ward, broadcast: Broadcast) -> str:
+    """`【緊急】【青葉小学校】休校のお知らせ`; `sender` is the school, or the ward."""
     mark = "【緊急】" if broadcast.urgent else "【配信テスト】" if broadcast.category == TEST else ""
-    return f"{mark}【{school.name}】{broadcast.subject}"
+    return f"{mark}【{sender.name}】{broadcast.subject}"
 
 
-def text(ward: Ward, school: School, broadcast: Broadcast) -> str:
-    """The writer's words and the footer; lines end with LF."""
+def text(ward: Ward, school: School | None, broadcast: Broadcast) -> str:
+    """The writer's words and the footer; lines end with LF. No `school`: the ward's own mail."""
+    reader, reader_en = ("学校", "the school") if school else ("区と学校", "us")
     footer = [
         _RULE,
-        f"{school.name}({ward.name})",
-        "「はい」と返信すると、確認したことが学校に伝わります。",
-        "Reply “yes” to tell the school that you have seen this.",
+        f"{school.name}({ward.name})" if school else ward.name,
+        f"「はい」と返信すると、確認したことが{reader}に伝わります。",
+        f"Reply “yes” to tell {reader_en} that you have seen this.",
     ]
     if ward.inquiry:
         footer.append(f"お問い合わせ: {ward.inquiry}")

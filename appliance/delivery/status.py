@@ -4,6 +4,7 @@ Owns the GROUP BY that the status pages and the command line show. Refuses addre
 but as the database does.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from peewee import Case, fn
@@ -50,6 +51,11 @@ def progress(broadcast_id: int) -> Progress:
             .group_by(Delivery.site, Delivery.state)
             .tuples()
         )
+    return counted(rows)
+
+
+def counted(rows: Iterable[tuple[str, str, int, int]]) -> Progress:
+    """Of site, state, number and how many of them are uncertain."""
     by_state = dict.fromkeys(DeliveryState, 0)
     by_carrier: dict[Carrier, dict[DeliveryState, int]] = {}
     uncertain = 0

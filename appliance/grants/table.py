@@ -152,6 +152,7 @@ GRANTS: dict[str, dict[Holder, Rights]] = {
         _G: Rights(("id", "category")),
         _M: Rights("all", "all", _COURSE),  # it writes test broadcasts only
     },
+    "broadcast_school": {_S: _APPEND, _A: _APPEND},
     "delivery": {
         _G: Rights(("id", "kind", "school_id", "address_id", "broadcast_id", "created_at"), "all"),
         _S: Rights("all", "all", "all"),

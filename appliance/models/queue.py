@@ -1,6 +1,13 @@
 """Broadcasts and the queue: one row per recipient, never a checkpoint per broadcast."""
 
-from peewee import BigIntegerField, BooleanField, ForeignKeyField, IntegerField, TextField
+from peewee import (
+    BigIntegerField,
+    BooleanField,
+    CompositeKey,
+    ForeignKeyField,
+    IntegerField,
+    TextField,
+)
 
 from appliance import clock
 from appliance.models.base import Table
@@ -11,9 +18,9 @@ from appliance.models.school import School
 
 
 class Broadcast(Table):
-    """一斉配信."""
+    """一斉配信. `school` is empty where the ward sends it."""
 
-    school = ForeignKeyField(School)
+    school = ForeignKeyField(School, null=True)
     author = ForeignKeyField(Account)
     urgent = BooleanField()
     category = TextField()
@@ -30,6 +37,16 @@ class Broadcast(Table):
     finished_at = MomentField(null=True)
     useful_until = MomentField(null=True)
     sent_late_at = MomentField(null=True)  # a person sent on what an outage had left over
+
+
+class BroadcastSchool(Table):
+    """A school to whose guardians a broadcast of the ward went."""
+
+    broadcast = ForeignKeyField(Broadcast)
+    school = ForeignKeyField(School)
+
+    class Meta:
+        primary_key = CompositeKey("broadcast", "school")
 
 
 def _in_order() -> int:
