@@ -33,7 +33,7 @@ from web.admin import (
 )
 from web.common.language import later
 from web.staff import actor, create
-from web.staff.compose import writable_schools
+from web.staff.compose import may_begin, writable_schools
 
 
 def create_app(config: Config) -> Flask:
@@ -74,7 +74,7 @@ def create_app(config: Config) -> Flask:
 def _navigation() -> list[tuple[str, str, str]]:
     menu = [("home", _("最初のページ"), url_for("home.home"))]
     mine = writable_schools(actor())
-    if mine:
+    if may_begin(actor()):
         menu.append(("new", _("メールを書く"), url_for("compose.school")))
     if len(mine) == 1 and access.may_open_names(actor(), mine[0].id) is None:
         menu.append(("registrants", _("登録者"), url_for("registrants.of_school", school_id=mine[0].id)))

@@ -13,7 +13,7 @@ from appliance.actor import Role
 from appliance.directory import counts
 from web.common import page
 from web.staff import actor
-from web.staff.compose import writable_schools
+from web.staff.compose import may_begin, writable_schools
 from web.staff.listing import gone, waiting
 from web.staff.reminders import reminders
 
@@ -38,6 +38,9 @@ def home() -> ResponseReturnValue:
             counts=totals,
             latest=latest,
             carriers=carriers,
+            may_write=may_begin(actor()),
+            tasks=waiting(actor(), []),
+            of_ward=gone(actor(), None),
             waiting=len(report.waiting()),
             reminders=reminders(),
         )

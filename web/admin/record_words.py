@@ -117,6 +117,7 @@ DETAILS = {
     "school_class": later("学級"),
     "by": later("探し方"),
     "addresses": later("宛先の数"),
+    "schools": later("送った学校の数"),
     "stopped": later("止めた件数"),
     "merged": later("ひとつにまとめた数"),
     "before": later("移す前の学級"),

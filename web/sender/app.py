@@ -10,7 +10,7 @@ from appliance.config import Config, Zone
 from web.common.language import later
 from web.sender import home
 from web.staff import actor, create
-from web.staff.compose import writable_schools
+from web.staff.compose import may_begin
 
 
 def create_app(config: Config) -> Flask:
@@ -27,7 +27,7 @@ def create_app(config: Config) -> Flask:
 
 def _navigation() -> list[tuple[str, str, str]]:
     menu = [("home", _("最初のページ"), url_for("home.home"))]
-    if writable_schools(actor()):
+    if may_begin(actor()):
         menu.append(("new", _("メールを書く"), url_for("compose.school")))
     menu.append(("account", _("自分のアカウント"), url_for("places.account")))
     return menu

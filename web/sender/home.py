@@ -10,7 +10,7 @@ from appliance import access
 from appliance.directory import counts
 from web.common import page
 from web.staff import actor
-from web.staff.compose import writable_schools
+from web.staff.compose import may_begin
 from web.staff.listing import gone, waiting
 from web.staff.reminders import reminders
 
@@ -25,8 +25,9 @@ def home() -> ResponseReturnValue:
         "sender/home.html",
         schools=schools,
         reminders=reminders(),
-        may_write=bool(writable_schools(actor())),
+        may_write=may_begin(actor()),
         waiting=waiting(actor(), schools),
         recent=[(school, gone(actor(), school)) for school in schools],
+        of_ward=gone(actor(), None) if access.may_see_ward(actor()) is None else None,
         counts=counts.by_school([school.id for school in schools]),
     )

@@ -32,6 +32,7 @@ from web.staff import (
     second_step,
     session,
     status,
+    ward,
     words,
 )
 from web.staff.desk import KEY, Desk
@@ -59,7 +60,7 @@ def create(
     app.register_blueprint(_files())
     for blueprint in (
         session.pages, second_step.pages, fresh.pages, factors.pages, places.pages, devices.pages,
-        enrol.pages, listing.pages, compose.pages, check.pages, status.pages, *blueprints,
+        enrol.pages, listing.pages, compose.pages, ward.pages, check.pages, status.pages, *blueprints,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     app.jinja_env.filters.update(words.FILTERS)

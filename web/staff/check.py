@@ -13,14 +13,15 @@ from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from appliance import access, broadcast, clock, db
+from appliance import access, broadcast, clock, db, recipients
 from appliance.actor import Actor, Role
-from appliance.audience import Audience, Echo, echo
+from appliance.audience import Echo
 from appliance.broadcast import wording
 from appliance.errors import AudienceChanged, AudienceEmpty, NotAllowed, TextInvalid, WrongState
 from appliance.forecast import forecast
-from appliance.models import Broadcast
+from appliance.models import Broadcast, School
 from appliance.states import BroadcastState
+from appliance.ward_audience import Share, WardEcho
 from web.common import page
 from web.common.numbers import COUNT_DIGITS, natural
 from web.staff import samples
@@ -54,7 +55,7 @@ def decide(broadcast_id: int) -> ResponseReturnValue:
         raise NotAllowed(reason)
     if found.state not in _OPEN:
         return redirect(url_for("status.status", broadcast_id=found.id), 303)
-    audience = _echo(found)
+    audience = recipients.echo(found)
     errors = _errors(found, audience)
     if errors:
         return _shown(found, errors, audience)
@@ -110,7 +111,7 @@ def may_act(who: Actor, found: Broadcast) -> bool:
     return access.may_write(who, found.school_id) is None
 
 
-def _errors(found: Broadcast, audience: Echo) -> dict[str, str]:
+def _errors(found: Broadcast, audience: Echo | WardEcho) -> dict[str, str]:
     """Why it does not go yet, in the order of the page."""
     errors = {}
     if audience.addresses == 0:
@@ -129,8 +130,10 @@ def _errors(found: Broadcast, audience: Echo) -> dict[str, str]:
     return errors
 
 
-def _shown(found: Broadcast, errors: dict[str, str], audience: Echo | None = None) -> ResponseReturnValue:
-    audience = audience or _echo(found)
+def _shown(
+    found: Broadcast, errors: dict[str, str], audience: Echo | WardEcho | None = None
+) -> ResponseReturnValue:
+    audience = audience or recipients.echo(found)
     if not errors and audience.addresses == 0:
         errors = {"audience": _nobody()}
     if not errors and samples.has_blank(found.subject, found.body):
@@ -140,6 +143,7 @@ def _shown(found: Broadcast, errors: dict[str, str], audience: Echo | None = Non
         errors=errors,
         broadcast=found,
         audience=audience,
+        schools=names_of(audience),
         findings=broadcast.findings(desk().keyring, found.school_id, found.subject, found.body),
         fingerprint=fingerprint(found),
         decides=_decides(actor(), found),
@@ -148,14 +152,20 @@ def _shown(found: Broadcast, errors: dict[str, str], audience: Echo | None = Non
         test=found.category == wording.TEST,
         from_address=desk().config.mail.from_address,
         letters=len(found.body),
-        subject_line=wording.subject_line(found.school, found),
+        subject_line=wording.subject_line(found.school or desk().config.ward, found),
         mail_text=wording.text(desk().config.ward, found.school, found),
         forecast=forecast(desk().config, audience, urgent=found.urgent, now=clock.now()),
     )
 
 
-def _echo(found: Broadcast) -> Echo:
-    return echo(found.school_id, Audience.read(found.audience), urgent=found.urgent)
+def names_of(audience: Echo | WardEcho) -> list[tuple[School, Share]]:
+    """The schools of a mail of the ward, each with its part."""
+    if isinstance(audience, Echo):
+        return []
+    known = {
+        row.id: row for row in School.select().where(School.id.in_([s.school_id for s in audience.schools]))
+    }
+    return [(known[share.school_id], share) for share in audience.schools]
 
 
 def fingerprint(found: Broadcast) -> str:

@@ -12,7 +12,7 @@ from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from appliance import access, broadcast, clock
+from appliance import access, broadcast, clock, recipients
 from appliance.actor import Actor
 from appliance.audience import Audience, Echo, echo
 from appliance.broadcast import CATEGORIES, SUBJECT_MAX, TEXT_MAX, delivery_test
@@ -31,7 +31,9 @@ _ONCE_KEY_LENGTH = 32
 
 @pages.get("/broadcasts/new")
 def school() -> ResponseReturnValue:
-    """Which school; not asked where there is only one."""
+    """Which school; not asked where there is only one, nor of ward officers."""
+    if access.may_write(actor(), None) is None:
+        return redirect(url_for("ward.begin"), 303)
     mine = writable_schools(actor())
     if not mine:
         raise NotAllowed("not_with_this_role")
@@ -49,7 +51,11 @@ def school() -> ResponseReturnValue:
 @pages.route("/schools/<int:school_id>/broadcasts/new", methods=["GET", "POST"])
 def begin(school_id: int) -> ResponseReturnValue:
     """Urgent or routine, and what it is about. Answered, it is a draft."""
-    found = _writable_school(school_id)
+    return beginning(_writable_school(school_id))
+
+
+def beginning(found: School | None) -> ResponseReturnValue:
+    """The first question about a mail of a school, or of the ward (None)."""
     values = {"urgent": request.form.get("urgent", ""), "category": request.form.get("category", "")}
     key = request.form.get("once_key", "")
     if request.method == "POST":
@@ -60,10 +66,10 @@ def begin(school_id: int) -> ResponseReturnValue:
                 found,
                 urgent=values["urgent"] == "yes",
                 category=values["category"],
-                once_key=f"{actor().account_id}-{found.id}-{key}",
+                once_key=f"{actor().account_id}-{found.id if found else 'ward'}-{key}",
                 now=clock.now(),
             )
-            return redirect(url_for(".audience", broadcast_id=made.id), 303)
+            return redirect(url_for("compose.audience", broadcast_id=made.id), 303)
     else:
         errors = {}
     return page(
@@ -104,6 +110,8 @@ def kind(broadcast_id: int) -> ResponseReturnValue:
 def audience(broadcast_id: int) -> ResponseReturnValue:
     """The whole school or some classes, each with its counts."""
     found = draft_of(broadcast_id)
+    if found.school_id is None:
+        return redirect(url_for("ward.schools", broadcast_id=found.id), 303)
     everybody = echo(found.school_id, Audience(None))
     saved = Audience.read(found.audience).school_class_ids
     scope = "whole" if saved is None else ("classes" if saved else "")
@@ -140,7 +148,7 @@ def audience(broadcast_id: int) -> ResponseReturnValue:
 def text(broadcast_id: int) -> ResponseReturnValue:
     """Subject and text, from a sample of the category."""
     found = draft_of(broadcast_id)
-    start = samples.sample(found.category, found.school.kind)
+    start = samples.sample(found.category, found.school.kind if found.school else "")
     subject, body = found.subject or start.subject, found.body or start.body
     errors: dict[str, str] = {}
     if request.method == "POST":
@@ -181,7 +189,12 @@ def again(broadcast_id: int) -> ResponseReturnValue:
         once_key=once_key,
         now=clock.now(),
     )
-    return redirect(url_for(".audience", broadcast_id=made.id), 303)
+    return redirect(url_for("compose.audience", broadcast_id=made.id), 303)
+
+
+def may_begin(who: Actor) -> bool:
+    """Is there anybody for whom the actor may write?"""
+    return access.may_write(who, None) is None or bool(writable_schools(who))
 
 
 def writable_schools(who: Actor) -> list[School]:
@@ -202,8 +215,7 @@ def draft_of(broadcast_id: int) -> Broadcast:
 
 def next_step(found: Broadcast) -> str:
     """The address of the first step that is not answered yet; the check page when all are."""
-    saved = Audience.read(found.audience).school_class_ids
-    if saved is not None and not saved:
+    if not recipients.is_chosen(found):
         return url_for("compose.audience", broadcast_id=found.id)
     if not found.subject or not found.body:
         return url_for("compose.text", broadcast_id=found.id)

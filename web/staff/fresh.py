@@ -32,7 +32,10 @@ Ids = Mapping[str, Any]
 
 
 def _to_a_whole_school(who: Actor, ids: Ids) -> bool:
+    """Or to the ward: whatever it sends."""
     found = access.broadcast(who, ids["broadcast_id"])
+    if found.school_id is None:
+        return True
     chosen = Audience.read(found.audience).school_class_ids
     return chosen is None or chosen >= {row.id for row in classes(found.school_id)}
 

@@ -44,8 +44,11 @@ def broadcasts(school_id: int) -> ResponseReturnValue:
 
 
 def waiting(who: Actor, schools: list[School]) -> Waiting:
-    """What needs the actor, over the given schools."""
-    rows = [row for school in schools for row in broadcast.recent(who, school.id)]
+    """What needs the actor, over the given schools and, for its officers, the ward."""
+    found = [row for school in schools for row in broadcast.recent(who, school.id)]
+    if access.may_write(who, None) is None:
+        found = broadcast.recent_of_ward(who)
+    rows = list({row.id: row for row in found}.values())  # the ward's mail is in several schools' lists
     mine = [row for row in rows if row.author_id == who.account_id]
     return Waiting(
         to_decide=[row for row in rows if row.state == _S.SUBMITTED and who.role is Role.PRINCIPAL],
@@ -55,7 +58,7 @@ def waiting(who: Actor, schools: list[School]) -> Waiting:
     )
 
 
-def gone(who: Actor, school: School) -> list[Broadcast]:
-    """The last few that were sent."""
-    sent = [row for row in broadcast.recent(who, school.id) if row.started_at is not None]
-    return sent[:SHOWN_AT_HOME]
+def gone(who: Actor, school: School | None) -> list[Broadcast]:
+    """The last few that were sent, of a school or of the ward (None)."""
+    rows = broadcast.recent_of_ward(who) if school is None else broadcast.recent(who, school.id)
+    return [row for row in rows if row.started_at is not None][:SHOWN_AT_HOME]

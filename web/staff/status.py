@@ -6,24 +6,24 @@ itself where there is JavaScript, and a link that does it where there is none. R
 """
 
 import math
+from collections.abc import Mapping
 
 from flask import Blueprint, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from appliance import access, broadcast, clock, delivery, evidence, reach
-from appliance.audience import Audience, echo
+from appliance import access, broadcast, clock, delivery, evidence, reach, recipients, ward_progress
 from appliance.broadcast.wording import TEST
 from appliance.delivery import Progress
 from appliance.errors import AudienceChanged, WrongState
-from appliance.models import Broadcast
+from appliance.models import Broadcast, School
 from appliance.states import BroadcastState, DeliveryState
 from web.common import page
 from web.common.numbers import COUNT_DIGITS, natural
 from web.staff.check import may_act
 from web.staff.compose import next_step
 from web.staff.desk import actor, desk
-from web.staff.words import CARRIERS, DELIVERY_STATES, GRADES
+from web.staff.words import CARRIERS, DELIVERY_STATES, GRADES, school_name
 
 pages = Blueprint("status", __name__)
 _S, _D = BroadcastState, DeliveryState
@@ -49,7 +49,7 @@ def status(broadcast_id: int) -> ResponseReturnValue:
     return page(
         "staff/status.html" if going else "staff/undecided.html",
         broadcast=found,
-        audience=echo(found.school_id, Audience.read(found.audience), urgent=found.urgent),
+        audience=recipients.echo(found),
         may_write=access.may_write(actor(), found.school_id) is None,
         may_stop=found.state == _S.SENDING and access.may_send(actor(), found.school) is None,
         **(_progress(found) if going else {}),
@@ -117,7 +117,8 @@ def late(broadcast_id: int) -> ResponseReturnValue:
 
 def _progress(found: Broadcast) -> dict[str, object]:
     """What the templates need: parts of the bar, rows by carrier, times."""
-    progress = delivery.progress(found.id)
+    own = _own_schools(found)
+    progress = delivery.progress(found.id) if own is None else ward_progress.of_schools(found, own)
     shown = [state for state in SHOWN if state in _ALWAYS or progress.by_state[state]]
     return {
         "total": progress.total,
@@ -129,8 +130,10 @@ def _progress(found: Broadcast) -> dict[str, object]:
         "may_send_late": _may_send_late(found),
         "suppressed": progress.by_state[_D.SUPPRESSED],
         "uncertain": progress.uncertain,
-        "reach": reach.count(found),
-        "call_sheet": _call_sheet(found),
+        "reach": reach.count(found, own),
+        "call_sheets": _call_sheets(found, own),
+        "of_own_schools": own is not None,
+        "schools": _schools(found) if own is None else [],
         "going_on": progress.still_open > 0 or found.state == _S.SENDING,
         "parts": [
             (_COLOURS.get(state, state.value), _(DELIVERY_STATES[state]), progress.by_state[state])
@@ -156,28 +159,55 @@ def _may_send_late(found: Broadcast) -> bool:
     return broadcast.left_over(found, clock.now()) > 0
 
 
-def _call_sheet(found: Broadcast) -> str | None:
-    """The address of the call sheet, on the site that has one, for those who may open names."""
+def _own_schools(found: Broadcast) -> list[int] | None:
+    """A school sees its own guardians of what the ward has sent; None: everything is shown."""
+    if found.school_id is not None or access.may_see_ward(actor()) is None:
+        return None
+    return access.own_schools_of(actor(), found)
+
+
+def _call_sheets(found: Broadcast, own: list[int] | None) -> list[tuple[str, str]]:
+    """School and address of each call sheet, on the site that has one, for those who may open names."""
     if "call_sheet.sheet" not in current_app.view_functions:
-        return None
-    if access.may_open_names(actor(), found.school_id) is not None:
-        return None
-    return url_for("call_sheet.sheet", broadcast_id=found.id)
+        return []
+    here = [found.school_id] if found.school_id is not None else own or []
+    mine = [school_id for school_id in here if access.may_open_names(actor(), school_id) is None]
+    schools = School.select().where(School.id.in_(mine)).order_by(School.id)
+    return [
+        (
+            school_name(row),
+            url_for("call_sheet.sheet", broadcast_id=found.id, school=None if found.school_id else row.id),
+        )
+        for row in schools
+    ]
+
+
+def _schools(found: Broadcast) -> list[dict[str, object]]:
+    """A row per school of a mail of the ward: of the states but 受理 only those that occur."""
+    if found.school_id is not None:
+        return []
+    parts = ward_progress.by_school(found)
+    return [
+        _row(school_name(row), parts[row.id].by_state)
+        for row in School.select().order_by(School.id)
+        if row.id in parts
+    ]
 
 
 def _carriers(progress: Progress) -> list[dict[str, object]]:
     """A row per carrier, the largest first; of the states but 受理 only those that occur."""
     by_size = sorted(progress.by_carrier.items(), key=lambda item: -sum(item[1].values()))
-    return [
-        {
-            "name": _(CARRIERS[carrier]),
-            "accepted": counts[_D.ACCEPTED],
-            "total": sum(counts.values()),
-            "others": [
-                (_(DELIVERY_STATES[state]), counts[state])
-                for state in SHOWN
-                if state is not _D.ACCEPTED and counts[state]
-            ],
-        }
-        for carrier, counts in by_size
-    ]
+    return [_row(_(CARRIERS[carrier]), counts) for carrier, counts in by_size]
+
+
+def _row(name: str, counts: Mapping[DeliveryState, int]) -> dict[str, object]:
+    return {
+        "name": name,
+        "accepted": counts[_D.ACCEPTED],
+        "total": sum(counts.values()),
+        "others": [
+            (_(DELIVERY_STATES[state]), counts[state])
+            for state in SHOWN
+            if state is not _D.ACCEPTED and counts[state]
+        ],
+    }

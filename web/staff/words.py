@@ -21,6 +21,7 @@ from appliance.evidence import Grade
 from appliance.models import School
 from appliance.states import AccountState, BroadcastState, DeliveryState, DeviceState
 from web.common.language import SOURCE, current_language, later
+from web.staff.desk import desk
 
 BROADCAST_STATES = {
     BroadcastState.DRAFT: later("下書き"),
@@ -156,8 +157,11 @@ def _category(value: str) -> str:
     return gettext(CATEGORIES[value][0]) if value in CATEGORIES else value
 
 
-def school_name(school: School) -> str:
-    """The name in the reader's language; the Japanese one where the school has no other."""
+def school_name(school: School | None) -> str:
+    """The name in the reader's language; the Japanese one where the school has no other. None is the ward."""
+    if school is None:
+        ward = desk().config.ward
+        return ward.name if current_language() == SOURCE else ward.name_en
     return str(school.name if current_language() == SOURCE else school.name_en or school.name)
 
 

@@ -37,7 +37,7 @@ THE_WARD = Row("+-00-", "+000-")  # what only a ward officer does about them
 VENDOR = Row("+--++", "+--++")
 WHOLE_WARD = Row("+---+", "+---+")
 WARD_OFFICER = Row("+----", "+----")
-WRITES_SOMEWHERE = Row("-++--", "-++--")  # no school in the address
+WRITES_SOMEWHERE = Row("+++--", "+++--")  # no school in the address
 ABSENT = Row("00000", "00000", nobody="0")  # public; what is asked for is not there
 
 NOT_THERE = Row("00000", "00000")  # one's own things alone; here they are somebody else's
@@ -88,6 +88,11 @@ _BOTH = {
     "GET compose.text": HANDLES,
     "POST compose.text": HANDLES,
     "POST compose.again": HANDLES,
+    "GET ward.broadcasts": Row("+--+-", "+--+-"),
+    "GET ward.begin": WARD,
+    "POST ward.begin": WARD,
+    "GET ward.schools": Row("-00-0", "-00-0"),  # a school's mail has no schools to choose from
+    "POST ward.schools": Row("-00-0", "-00-0"),
     "GET check.check": SEES,
     "POST check.decide": HANDLES,
     "GET check.refuse": SEES,

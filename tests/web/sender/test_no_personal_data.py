@@ -12,7 +12,7 @@ from appliance.config import Zone
 from appliance.errors import KeyRefused
 from appliance.keys import Purpose, Slot
 from appliance.models import Address, Child, Device, Factor, Registration, database
-from tests.web.staff.ward import Clerk, Ward, write
+from tests.web.staff.ward import Clerk, Ward, write, write_for_ward
 
 SEALED = re.compile(r"\b(name_sealed|guardian_name_sealed|sealed)\b")
 PERSONAL = ("山田", "佐藤", "鈴木", "docomo.ne.jp", "gmail.com", "ezweb", "softbank.ne.jp")
@@ -84,7 +84,14 @@ def test_no_page_reads_or_shows_personal_data(sender: Flask, statements: list[st
         clerk.open("/broadcasts/new")
         clerk.open("/schools/1/broadcasts")
         clerk.send("/logout")
+    clerk.login("kutan")
+    of_ward = write_for_ward(clerk, urgent=True)
+    clerk.open(f"/broadcasts/{of_ward}/check")
+    clerk.send(typed="5")
+    clerk.open(f"/broadcasts/{of_ward}")
+    clerk.open("/ward/broadcasts")
     clerk.login("sensei")
+    clerk.open(f"/broadcasts/{of_ward}")
     submitted = write(clerk)
     clerk.send()
     clerk.login("kocho")

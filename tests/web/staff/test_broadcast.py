@@ -175,7 +175,7 @@ def test_staff_send_where_the_school_lets_them(clerk: Clerk, ward: Ward) -> None
     assert deliveries(broadcast_id) == 4
 
 
-def test_a_ward_officer_watches_but_does_not_write(clerk: Clerk, app: Flask) -> None:
+def test_a_ward_officer_watches_a_schools_mail_and_writes_none_for_it(clerk: Clerk, app: Flask) -> None:
     principal = Clerk(app)
     principal.login("kocho")
     broadcast_id = write(principal)
@@ -185,7 +185,7 @@ def test_a_ward_officer_watches_but_does_not_write(clerk: Clerk, app: Flask) -> 
     clerk.open(f"/broadcasts/{broadcast_id}")
     assert "配信中" in clerk.page
     assert "止める" not in clerk.page
-    clerk.open("/broadcasts/new")
+    clerk.open("/schools/1/broadcasts/new")
     assert clerk.status == 403
     clerk.open(f"/broadcasts/{broadcast_id}/stop")
     clerk.send()

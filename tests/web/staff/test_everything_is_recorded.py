@@ -34,7 +34,7 @@ from tests.support.authenticator import Authenticator
 from tests.web.staff.acts import ADMIN, BOTH
 from tests.web.staff.test_doors import PUBLIC, address, rules
 from tests.web.staff.test_language import PEOPLE
-from tests.web.staff.ward import PASSWORD, Clerk, Ward, write
+from tests.web.staff.ward import PASSWORD, Clerk, Ward, write, write_for_ward
 
 LATE = ("status.late", "POST")
 """Needs an outage of hours: tests/flows/test_late.py has it, with its record."""
@@ -61,6 +61,8 @@ class Desk:
             number = write(staff)
             staff.send()
             return number
+        if view == "ward.schools":
+            return write_for_ward(self.officer)
         number = write(self.principal)
         if view.startswith(("status.", "call_sheet.")):
             self.principal.send()
@@ -128,6 +130,8 @@ class Desk:
             return {"name": "アプリ", "code": pyotp.TOTP(secret).at(clock.now())}
         filled: dict[str, dict[str, object]] = {
             "compose.begin": {"urgent": "no", "category": "event"},
+            "ward.begin": {"urgent": "no", "category": "event"},
+            "ward.schools": {"scope": "schools", "school": str(self.ward.other.id)},
             "compose.kind": {"urgent": "no", "category": "crime"},
             "compose.audience": {"scope": "classes", "school_class": str(self.ward.classes[0].id)},
             "compose.text": {"subject": "遠足について", "body": "遠足は、明日に延ばします。"},
@@ -206,9 +210,10 @@ class Desk:
 
 _OF_THE_WARD = (
     "records.", "registers.", "reports.", "handover.", "person.", "device_register.", "lost_factors.",
+    "ward.",
     "fresh.",  # the principal has factors here, and shows no password any more
 )  # fmt: skip
-_OF_BROADCASTS = {"compose", "check", "status", "call_sheet"}
+_OF_BROADCASTS = {"compose", "ward", "check", "status", "call_sheet"}
 _WITHOUT_A_PAGE = {
     "session.logout", "session.resume", "compose.again",
     "fresh.confirm", "factors.codes", "places.end", "places.end_others",

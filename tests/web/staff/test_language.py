@@ -23,7 +23,7 @@ from appliance.models import (
 )
 from tests.web.staff.reading import japanese_in
 from tests.web.staff.test_doors import PUBLIC, address, rules
-from tests.web.staff.ward import PASSWORD, Clerk, Ward, write
+from tests.web.staff.ward import PASSWORD, Clerk, Ward, write, write_for_ward
 from web.staff.samples import sample
 
 PEOPLE = ("山田 花子", "山田 太郎", "山田 雪", "佐藤 健", "佐藤 恵", "鈴木 翼", "鈴木翼", "鈴木 勇")
@@ -35,7 +35,7 @@ def data(ward: Ward) -> list[str]:
     texts = [line for row in Broadcast.select() for line in (row.subject, *row.body.splitlines())]
     for row in Broadcast.select():  # what is added to them is mail, too
         texts += [
-            wording.subject_line(row.school, row),
+            wording.subject_line(row.school or ward.config.ward, row),
             *wording.text(ward.config.ward, row.school, row).splitlines(),
         ]
     for kind in ("elementary", "kindergarten"):
@@ -69,6 +69,7 @@ def broadcasts(app: Flask) -> list[int]:
     clerk.send()
     gone = write(clerk)
     clerk.send()
+    of_ward = broadcasts_of_ward(app)
     now = clock.now()
     answers = {
         "docomo": Outcome(Kind.ACCEPTED, 250, "2.0.0"),
@@ -82,7 +83,20 @@ def broadcasts(app: Flask) -> list[int]:
             for row in delivery.claim("w1", site, limit=20, lease_s=60, now=now)
         ]
     )
-    return [submitted, returned, begun, draft, blank, stopped, gone]
+    return [submitted, returned, begun, draft, blank, stopped, gone, *of_ward]
+
+
+def broadcasts_of_ward(app: Flask) -> list[int]:
+    """One of which nobody said to whom, one before its check, one on its way."""
+    clerk = Clerk(app)
+    clerk.login("kutan")
+    clerk.open("/broadcasts/new")
+    clerk.send(urgent="yes", category="crime")
+    begun = int(clerk.path.split("/")[2])
+    ready = write_for_ward(clerk, scope="kinds", kind="kindergarten")
+    gone = write_for_ward(clerk)
+    clerk.send()
+    return [begun, ready, gone]
 
 
 def belongings(login_id: str, app: Flask) -> dict[str, int]:
@@ -122,6 +136,7 @@ OTHERS = {
         "registers.of_vendor", "registers.untrained", "people.vendor", "people.office",
         "people.report_for_vendor", "people.report_for_office", "reports.one",
         "records.latest", "records.find", "records.one", "records.download",
+        "ward.broadcasts", "ward.begin", "ward.schools",
         "device_register.all", "device_register.decide", "lost_factors.people", "lost_factors.reset",
     },
     "itaku": {"reason.ask"},
@@ -265,7 +280,7 @@ def test_the_page_that_saves_what_was_written_changes_its_language_too(clerk: Cl
 
 def test_why_something_is_refused_is_said_in_both_languages(clerk: Clerk) -> None:
     clerk.login("kutan")
-    clerk.open("/broadcasts/new")
+    clerk.open("/schools/1/broadcasts/new")
     assert clerk.status == 403
     assert "園長・校長または教職員が行います" in clerk.page
     assert "This is done by the principal or staff of the school." in clerk.page
