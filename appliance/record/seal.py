@@ -44,7 +44,7 @@ def seal(config: Config, signer: Signer, now: datetime, *, everywhere: bool = Fa
             return 0
         size = tree.size()
         _check_last(config, signer, size)
-        rows = _unsealed(0 if everywhere else _mark(now))
+        rows = _unsealed(0 if everywhere else mark(now))
         if not rows:
             return 0
         tree.append([row[0] for row in rows], [leaf.hash_of(row) for row in rows], size)
@@ -112,7 +112,7 @@ def _check_last(config: Config, signer: Signer, size: int) -> None:
         raise TreeBroken("the tree is not the one that was signed last: run `karamail audit verify`")
 
 
-def _mark(now: datetime) -> int:
+def mark(now: datetime) -> int:
     """Below this id everything was sealed long ago, or will be found by the look at everything."""
     return int(
         AuditCheckpoint.select(fn.MAX(AuditCheckpoint.top_id))

@@ -34,7 +34,7 @@ _HELD_TOO_LONG = timedelta(minutes=2)
 def look(config: Config) -> Iterator[Finding]:
     """Everything about the database; without it there is nothing more to say than that."""
     url = config.database.url
-    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+    if lacks_file(config):
         yield broken(AREA, f"{url}: no such file", "nothing works.", "karamail db migrate")
         return
     try:
@@ -56,6 +56,12 @@ def look(config: Config) -> Iterator[Finding]:
         yield broken(AREA, str(error), "the services do not start.", "as the message says.")
     finally:
         db.close()
+
+
+def lacks_file(config: Config) -> bool:
+    """SQLite would make an empty one where there is none."""
+    path = config.database.url.removeprefix("sqlite:///")
+    return path != config.database.url and not Path(path).exists()
 
 
 def _roles(config: Config) -> Iterator[Finding]:

@@ -1,0 +1,83 @@
+"""How the keeping of the record stands: what waits to be sealed, and which witness is behind.
+
+Owns these few cheap questions, for who looks every day. Refuses to verify anything: `appliance.record.verify`
+does, and takes its time. Fails with `SecretMissing` and `NoteInvalid` as `trust` does, and as the database
+does.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from peewee import fn
+
+from appliance import db
+from appliance.config import Config
+from appliance.models import AuditCheckpoint, AuditCosignature
+from appliance.models.fields import micros, moment
+from appliance.record import seal, trust
+from appliance.record.note import WITNESS
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A witness that has cosigned neither the checkpoint of `since` nor any later one, and should have."""
+
+    name: str
+    since: datetime
+    checkpoints: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`unsealed` counts records that have waited longer than `patience`, `oldest_at` is the first of them."""
+
+    patience: timedelta
+    unsealed: int
+    oldest_at: datetime | None
+    size: int
+    last_at: datetime | None
+    """Of the last checkpoint, which speaks of `size` records."""
+    witnesses: list[str]
+    behind: list[Behind]
+
+
+def patience(config: Config) -> timedelta:
+    """So long sealing and cosigning may take: ten minutes, or three rounds where rounds are long."""
+    return max(timedelta(minutes=10), 3 * timedelta(seconds=config.audit.seal_every_s))
+
+
+def look(config: Config, now: datetime) -> Standing:
+    """Of this moment. What was passed over long ago is `verify`'s to find."""
+    due_at = now - patience(config)
+    names = sorted({key.name for key in trust.trusted(config) if key.kind == WITNESS})
+    with db.guarded():
+        unsealed, oldest = db.statement(
+            "SELECT COUNT(*), MIN(at) FROM audit WHERE id > ? AND at < ? AND NOT EXISTS "
+            "(SELECT 1 FROM audit_leaf WHERE audit_id = audit.id)",
+            seal.mark(now),
+            micros(due_at),
+        ).fetchone()
+        last = AuditCheckpoint.select().order_by(AuditCheckpoint.size.desc()).first()
+        behind = [found for name in names if (found := _behind(name, due_at)) is not None]
+    return Standing(
+        patience=patience(config),
+        unsealed=int(unsealed),
+        oldest_at=None if oldest is None else moment(oldest),
+        size=0 if last is None else int(last.size),
+        last_at=None if last is None else last.at,
+        witnesses=names,
+        behind=behind,
+    )
+
+
+def _behind(name: str, due_at: datetime) -> Behind | None:
+    """A witness passes over what was followed by the next before it looked: only what is later counts."""
+    cosigned = AuditCosignature.select(fn.MAX(AuditCosignature.size)).where(AuditCosignature.name == name)
+    reached = cosigned.scalar() or 0
+    count, since = (
+        AuditCheckpoint.select(fn.COUNT(AuditCheckpoint.size), fn.MIN(AuditCheckpoint.at))
+        .where(AuditCheckpoint.size > reached, AuditCheckpoint.at < due_at)
+        .tuples()
+        .get()
+    )
+    return Behind(name, since, int(count)) if count else None
