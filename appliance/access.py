@@ -5,6 +5,8 @@ Refuses to say why an object is not there: absent and foreign both raise `NotYou
 may not do what is asked gets `NotAllowed` with the reason.
 """
 
+from typing import Any
+
 from appliance import clock
 from appliance.actor import Actor, Duty, Role
 from appliance.config import Zone
@@ -48,10 +50,21 @@ def may_open_names(actor: Actor, school_id: int) -> str | None:
     if actor.zone is not Zone.ADMIN:
         return "not_from_this_site"
     if actor.role is Role.OPERATOR:
-        return None if _reason_given(actor, school_id) else "reason_needed"
+        return None if _opening(actor, school_id) else "reason_needed"
     if actor.role not in OF_A_SCHOOL:
         return "not_with_this_role"
     return None if school_id in actor.school_ids else "not_your_school"
+
+
+def why(actor: Actor, school_id: int) -> dict[str, Any]:
+    """For the record of what an operator opens or changes: the reason given for it, and the inquiry's number.
+
+    Nothing for people of the school, who are asked for none.
+    """
+    opening = _opening(actor, school_id) if actor.role is Role.OPERATOR else None
+    if opening is None:
+        return {}
+    return {"reason": opening.reason, **({"reference": opening.reference} if opening.reference else {})}
 
 
 def may_request_names(actor: Actor) -> str | None:
@@ -327,10 +340,11 @@ def _is_responsible(actor: Actor) -> bool:
     return found
 
 
-def _reason_given(actor: Actor, school_id: int) -> bool:
+def _opening(actor: Actor, school_id: int) -> Opening | None:
+    """The last reason that an operator has given in this session, while it holds."""
     if actor.session_id is None:
-        return False
-    found: bool = (
+        return None
+    found: Opening | None = (
         Opening.select()
         .where(
             Opening.account == actor.account_id,
@@ -338,6 +352,7 @@ def _reason_given(actor: Actor, school_id: int) -> bool:
             Opening.session_id == actor.session_id,
             Opening.ends_at > clock.now(),
         )
-        .exists()
+        .order_by(Opening.opened_at.desc(), Opening.id.desc())
+        .first()
     )
     return found

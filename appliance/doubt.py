@@ -239,7 +239,7 @@ def vouch(actor: Actor, registration: Registration, now: datetime) -> None:
         if settle(registration.address_id, now):
             audit.record(
                 actor, audit.Act.ADDRESS_VOUCHED, "registration", registration.id,
-                school_id=registration.school_id,
+                school_id=registration.school_id, **access.why(actor, registration.school_id),
             )  # fmt: skip
 
 

@@ -101,8 +101,9 @@ def weak(actor: Actor, keyring: Keyring, school_id: int, now: datetime) -> list[
         reasons = _refusals([address_id for address_id, grade in asked.items() if grade is Grade.D])
         rows = registrants.of_addresses(keyring, school_id, asked.keys())
         audit.record(
-            actor, audit.Act.EVIDENCE_OPENED, "school", school_id, school_id=school_id, opened=len(rows)
-        )
+            actor, audit.Act.EVIDENCE_OPENED, "school", school_id, school_id=school_id,
+            opened=len(rows), **access.why(actor, school_id),
+        )  # fmt: skip
     return [
         Weak(
             row, asked[row.address_id], reasons.get(row.address_id, Reason.NONE),

@@ -120,6 +120,7 @@ def call_sheet(
         audit.record(
             actor, audit.Act.CALL_SHEET_OPENED, "broadcast", broadcast.id,
             school_id=school_id, children=len(states), opened=len(rows),
+            **access.why(actor, school_id),
         )  # fmt: skip
     sheet: dict[int, Unreached] = {}
     for row in rows:

@@ -82,6 +82,7 @@ def page(actor: Actor, keyring: Keyring, school_id: int, school_class_id: int | 
         audit.record(
             actor, audit.Act.REGISTRATIONS_LISTED, "school", school_id, school_id=school_id,
             school_class=school_class_id, page=number, opened=len(rows),
+            **access.why(actor, school_id),
         )  # fmt: skip
     return Page(rows, number, last, total)
 
@@ -98,6 +99,7 @@ def find(actor: Actor, keyring: Keyring, school_id: int, child_name: str) -> lis
         audit.record(
             actor, audit.Act.REGISTRATIONS_LISTED, "school", school_id, school_id=school_id,
             by="name", opened=len(rows),
+            **access.why(actor, school_id),
         )  # fmt: skip
     return rows
 
@@ -135,6 +137,7 @@ def opened(actor: Actor, keyring: Keyring, registration: Registration) -> Regist
         audit.record(
             actor, audit.Act.REGISTRATION_OPENED, "registration", registration.id,
             school_id=registration.school_id,
+            **access.why(actor, registration.school_id),
         )  # fmt: skip
     return rows[0]
 
@@ -167,6 +170,7 @@ def correct(
         audit.record(
             actor, audit.Act.REGISTRATION_CORRECTED, "registration", registration.id,
             school_id=school_id, merged=int(merged),
+            **access.why(actor, school_id),
         )  # fmt: skip
 
 
@@ -187,6 +191,7 @@ def move(actor: Actor, registration: Registration, school_class: SchoolClass, no
         audit.record(
             actor, audit.Act.CHILD_MOVED, "child", child.id, school_id=registration.school_id,
             before=child.school_class_id, after=there.id, merged=int(merged),
+            **access.why(actor, registration.school_id),
         )  # fmt: skip
 
 
@@ -205,6 +210,7 @@ def remove(actor: Actor, registration: Registration, now: datetime) -> None:
         audit.record(
             actor, audit.Act.REGISTRATION_REMOVED, "registration", registration.id,
             school_id=registration.school_id, addresses_erased=erased,
+            **access.why(actor, registration.school_id),
         )  # fmt: skip
 
 

@@ -1,13 +1,16 @@
 """The vendor answers inquiries: an operator opens a school's registrants for a recorded reason (R12, R28)."""
 
+import json
+
 import pytest
 import time_machine
 
-from appliance import access, account, clock
+from appliance import access, account, clock, evidence
 from appliance.account import opening
 from appliance.account.opening import Reason
 from appliance.actor import Actor, Role
 from appliance.config import Zone
+from appliance.directory import registrants
 from appliance.errors import NotAllowed, TextInvalid
 from appliance.models import Audit
 from tests.flows.ward import Ward
@@ -35,6 +38,39 @@ def test_an_operator_opens_registrants_only_for_a_recorded_reason_and_for_a_whil
     morning.shift(opening.LASTS)
     with pytest.raises(NotAllowed, match="reason_needed"):
         access.registration(operator, registered.id)
+
+
+def test_what_an_operator_opens_and_corrects_is_recorded_with_the_reason_given(
+    morning: time_machine.Traveller, ward: Ward
+) -> None:
+    registered = ward.register("taro@docomo.ne.jp", "山田 花子", "山田 太郎")
+    operator = Actor(ward.account_id, Role.OPERATOR, frozenset(), Zone.ADMIN, session_id=7)
+    keyring = ward.keyring(Zone.ADMIN)
+    opening.request(operator, ward.school.id, Reason.SCHOOL, "", clock.now())
+    morning.shift(60)
+    opening.request(operator, ward.school.id, Reason.GUARDIAN, "2026-114", clock.now())
+    registrants.page(operator, keyring, ward.school.id, None, 1)
+    found = access.registration(operator, registered.id)
+    names = {"child_name": "山田 花", "guardian_name": "山田 太郎"}
+    registrants.correct(operator, keyring, found, now=clock.now(), **names)
+    registrants.move(operator, found, ward.classes[1], clock.now())
+    registrants.remove(operator, found, clock.now())
+    evidence.weak(operator, keyring, ward.school.id, clock.now())
+    rows = list(Audit.select().where(Audit.act != "registrants.requested").order_by(Audit.id))
+    assert [row.act for row in rows] == [
+        "registrations.listed", "registration.corrected", "child.moved", "registration.removed",
+        "evidence.opened",
+    ]  # fmt: skip
+    for row in rows:
+        assert (row.reason, json.loads(row.detail)["reference"]) == ("guardian", "2026-114"), row.act
+        assert "山田" not in row.detail
+
+
+def test_people_of_the_school_are_asked_for_no_reason(ward: Ward) -> None:
+    ward.register("taro@docomo.ne.jp", "山田 花子", "山田 太郎")
+    registrants.page(ward.actor(), ward.keyring(Zone.ADMIN), ward.school.id, None, 1)
+    row = Audit.get(Audit.act == "registrations.listed")
+    assert (row.reason, "reference" in row.detail) == ("", False)
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.OPERATOR])

@@ -116,6 +116,7 @@ DETAILS = {
     "page": later("ページ"),
     "school_class": later("学級"),
     "by": later("探し方"),
+    "reference": later("受付番号"),
     "addresses": later("宛先の数"),
     "schools": later("送った学校の数"),
     "stopped": later("止めた件数"),
