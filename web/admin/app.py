@@ -80,7 +80,7 @@ def _navigation() -> list[tuple[str, str, str]]:
         menu.append(("registrants", _("登録者"), url_for("registrants.of_school", school_id=mine[0].id)))
         menu.append(("handout", _("登録案内"), url_for("handout.sheet", school_id=mine[0].id)))
     if actor().role is Role.WARD_OFFICER:
-        menu.append(("devices", _("端末の届出簿"), url_for("device_register.all")))
+        menu.append(("devices", _("端末"), url_for("device_register.all")))
     if actor().role is not Role.STAFF:
         menu.append(("people", _("人と届出"), url_for("registers.ward")))
     if access.may_read_everything(actor()) is None:
