@@ -25,10 +25,10 @@ from appliance.states import DELIVERY_OPEN, DeliveryState
 _DOUBTFUL = "m.doubted_at <= COALESCE(d.settled_at, d.created_at)"
 _MEMBER = "SELECT c.id AS child_id, a.id AS address_id, a.address_index, r.doubted_at"
 _SENT = """
-    (SELECT n.*, b.address_index FROM delivery AS n JOIN address AS b ON b.id = n.address_id
-     WHERE n.broadcast_id = ?)
+    JOIN address AS b ON b.address_index = m.address_index
+    JOIN delivery AS d ON d.broadcast_id = ? AND d.address_id = b.id
 """
-"""The mails with whom they went to: the ward's goes through one of the schools that know the guardian."""
+"""What went to each of them: the ward's mail goes through one of the schools that know the guardian."""
 _OPEN = ", ".join(f"'{state}'" for state in DELIVERY_OPEN)
 
 
@@ -87,7 +87,7 @@ def count(broadcast: Broadcast, of: Collection[int] | None = None) -> Reach:
                                 WHEN k.delivery_id IS NOT NULL THEN 3 WHEN d.state = 'accepted' THEN 2
                                 WHEN d.state IN ({_OPEN}) THEN 1 ELSE 0 END) AS best
                 FROM ({_MEMBER} {source}) AS m
-                JOIN {_SENT} AS d ON d.address_index = m.address_index
+                {_SENT}
                 LEFT JOIN confirmation AS k ON k.delivery_id = d.id
                 GROUP BY m.child_id
             ) AS children GROUP BY best
@@ -147,7 +147,7 @@ def _unaccepted(
                             WHEN d.state = 'accepted' OR k.delivery_id IS NOT NULL THEN 1 ELSE 0 END)
                    OVER (PARTITION BY m.child_id) AS reached
             FROM ({_MEMBER} {source}) AS m
-            JOIN {_SENT} AS d ON d.address_index = m.address_index
+            {_SENT}
             LEFT JOIN confirmation AS k ON k.delivery_id = d.id
         ) AS each_one WHERE reached = 0
         """,  # noqa: S608  (constants only)
