@@ -12,6 +12,7 @@ import base64
 import binascii
 import hmac
 
+from appliance import stamp
 from appliance.errors import TokenUnknown
 
 SECRET = "unsubscribe.key"
@@ -22,8 +23,7 @@ _TEXT_LENGTH = 32  # 20 octets fill it to the last bit, so that one token has on
 
 def mint(key: bytes, purpose: str, number: int) -> str:
     """The token for one id."""
-    octets = _sealed(key, purpose, number.to_bytes(_ID_OCTETS))
-    return base64.b32encode(octets).decode("ascii").lower()
+    return stamp.text(_sealed(key, purpose, number.to_bytes(_ID_OCTETS)))
 
 
 def read(key: bytes, purpose: str, text: str) -> int:
@@ -41,4 +41,4 @@ def read(key: bytes, purpose: str, text: str) -> int:
 
 
 def _sealed(key: bytes, purpose: str, identity: bytes) -> bytes:
-    return identity + hmac.digest(key, purpose.encode() + b"\x1f" + identity, "sha256")[:_MAC_OCTETS]
+    return identity + stamp.mac(key, purpose.encode() + b"\x1f", identity)[:_MAC_OCTETS]

@@ -10,8 +10,9 @@ the MAC is over another purpose, so that neither is ever the other. Refuses to k
 import functools
 import hashlib
 import hmac
-from base64 import b32decode, b32encode
+from base64 import b32decode
 
+from appliance import stamp
 from appliance.errors import KaramailError
 
 _LETTER = "a"
@@ -29,7 +30,7 @@ def mint(key: bytes, delivery_id: int) -> str:
 
     `key` is the zone's secret `return-path.key`; `delivery_id` fits into 63 bits.
     """
-    return _LETTER + b32encode(_sealed(key, delivery_id.to_bytes(_ID_OCTETS))).decode("ascii").lower()
+    return _LETTER + stamp.text(_sealed(key, delivery_id.to_bytes(_ID_OCTETS)))
 
 
 def read(key: bytes, local_part: str) -> int:
@@ -58,6 +59,5 @@ def _mark(key: bytes) -> bytes:
 
 
 def _sealed(key: bytes, identity: bytes) -> bytes:
-    mark = _mark(key)
-    mac = hmac.digest(key, b"answer\x1f" + mark + identity, "sha256")[:_MAC_OCTETS]
-    return mark + identity + mac
+    marked = _mark(key) + identity
+    return marked + stamp.mac(key, b"answer\x1f", marked)[:_MAC_OCTETS]

@@ -10,9 +10,10 @@ Fails with `ReturnPathForged` or `ReturnPathExpired`; a peer hears the same for 
 import functools
 import hashlib
 import hmac
-from base64 import b32decode, b32encode
+from base64 import b32decode
 from datetime import UTC, datetime, timedelta
 
+from appliance import stamp
 from appliance.errors import KaramailError
 
 _LETTER = "b"
@@ -37,8 +38,7 @@ def mint(key: bytes, delivery_id: int, created_at: datetime) -> str:
     `key` is the zone's secret `return-path.key`; `delivery_id` fits into 56 bits.
     """
     day = (created_at - _EPOCH).days.to_bytes(_DAY_OCTETS)
-    sealed = _sealed(key, day + delivery_id.to_bytes(_ID_OCTETS))
-    return _LETTER + b32encode(sealed).decode("ascii").lower()
+    return _LETTER + stamp.text(_sealed(key, day + delivery_id.to_bytes(_ID_OCTETS)))
 
 
 def read(key: bytes, local_part: str, *, now: datetime, life_days: int) -> int:
@@ -74,6 +74,5 @@ def _mark(key: bytes) -> bytes:
 
 
 def _sealed(key: bytes, identity: bytes) -> bytes:
-    mark = _mark(key)
-    mac = hmac.digest(key, b"return-path\x1f" + mark + identity, "sha256")[:_MAC_OCTETS]
-    return mark + identity + mac
+    marked = _mark(key) + identity
+    return marked + stamp.mac(key, b"return-path\x1f", marked)[:_MAC_OCTETS]
