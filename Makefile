@@ -20,9 +20,11 @@ ANSIBLE := .venv-ansible/.stamp
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
 CATALOGUES := $(wildcard web/translations/*/LC_MESSAGES/*.po web/*/translations/*/LC_MESSAGES/*.po)
 # Code that is checked: the rooms that exist.
-JOBS ?= 2
 ROOMS := $(wildcard appliance smtp web cli demo ansible tests)
 TYPED := $(wildcard appliance smtp)
+
+# Tests wait for as long as they compute: two processes for each core, eight at most.
+JOBS ?= $(shell n=$$(nproc); echo $$((n < 4 ? 2 * n : 8)))
 
 .PHONY: help setup run check format test scan bench fuzz judges lock translations clean bundle lab lab-up lab-deploy lab-test lab-down lab-shell
 

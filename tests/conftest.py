@@ -114,8 +114,12 @@ def _copied(source: Path, target: Path) -> str:
 @pytest.fixture
 def postgres_url(postgres: Cluster, _migrated_postgres: str) -> Iterator[str]:
     """A fresh migrated PostgreSQL database. Mark the test `postgres`."""
+    yield from _database(postgres, _migrated_postgres)
+
+
+def _database(postgres: Cluster, template: str) -> Iterator[str]:
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    yield postgres.create(name, template=_migrated_postgres)
+    yield postgres.create(name, template=template)
     postgres.drop(name)
 
 
@@ -137,33 +141,49 @@ def url_with_roles(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def _furnished(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, secrets: Path
-) -> str:
-    """The ward of tests/web/staff, written once by each process; a template's name, or a file's folder."""
+def _furnished_sqlite(
+    _migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory, secrets: Path
+) -> Path:
+    """The ward of tests/web/staff, written once by each process."""
     folder = tmp_path_factory.mktemp("furnished")
-    if TIERS["postgres"]() is None:
-        cluster: Cluster = request.getfixturevalue("postgres")
-        url, found = cluster.create("furnished", template=request.getfixturevalue("_migrated_postgres")), ""
-    else:
-        url, found = _copied(request.getfixturevalue("_migrated_sqlite"), folder), str(folder)
+    _furnish(folder, _copied(_migrated_sqlite, folder), secrets)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def _furnished_postgres(
+    postgres: Cluster, _migrated_postgres: str, tmp_path_factory: pytest.TempPathFactory, secrets: Path
+) -> str:
+    folder = tmp_path_factory.mktemp("furnished")
+    _furnish(folder, postgres.create("furnished", template=_migrated_postgres), secrets)
+    return "furnished"
+
+
+def _furnish(folder: Path, url: str, secrets: Path) -> None:
     config = settings(folder, url, secrets=secrets)
     db.connect(config)
     furnish(config)
     db.vanish()
-    return found or "furnished"
 
 
 @pytest.fixture
-def furnished_url(request: pytest.FixtureRequest, _furnished: str, tmp_path: Path) -> Iterator[str]:
+def furnished_sqlite_url(_furnished_sqlite: Path, tmp_path: Path) -> str:
+    """As `sqlite_url`, with the ward of tests/web/staff in it (`standing`)."""
+    return _copied(_furnished_sqlite, tmp_path)
+
+
+@pytest.fixture
+def furnished_postgres_url(postgres: Cluster, _furnished_postgres: str) -> Iterator[str]:
+    """As `postgres_url`, with the ward of tests/web/staff in it (`standing`)."""
+    yield from _database(postgres, _furnished_postgres)
+
+
+@pytest.fixture
+def furnished_url(request: pytest.FixtureRequest) -> str:
     """As `url_with_roles`, with the ward of tests/web/staff in it (`standing`)."""
-    if TIERS["postgres"]() is None:
-        cluster: Cluster = request.getfixturevalue("postgres")
-        name = f"test_{os.getpid()}_{next(_numbers)}"
-        yield cluster.create(name, template=_furnished)
-        cluster.drop(name)
-    else:
-        yield _copied(Path(_furnished), tmp_path)
+    engine = "postgres" if TIERS["postgres"]() is None else "sqlite"
+    found: str = request.getfixturevalue(f"furnished_{engine}_url")
+    return found
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,7 +20,7 @@ from appliance.record import seal, trust
 from tests.browser import seeing
 from tests.browser.seeing import WIDTHS, listening, opened
 from tests.support.settings import write_settings
-from tests.web.staff.ward import PASSWORD, Ward, furnish
+from tests.web.staff.ward import PASSWORD, Ward, standing
 from web.admin.app import create_app as create_admin
 from web.sender.app import create_app as create_sender
 
@@ -28,10 +28,10 @@ pytestmark = [pytest.mark.chromium, pytest.mark.slow]
 
 
 @pytest.fixture
-def ward(sqlite_url: str, tmp_path: Path, secrets: Path) -> Iterator[Ward]:
+def ward(furnished_sqlite_url: str, tmp_path: Path, secrets: Path) -> Iterator[Ward]:
     """The ward, with both staff sites listening on free ports."""
     with listening() as admin, listening() as sender:
-        path = write_settings(tmp_path, sqlite_url)
+        path = write_settings(tmp_path, furnished_sqlite_url)
         text = path.read_text(encoding="utf-8")
         text = text.replace("http://admin.midori.example", admin.origin("admin"))
         text = text.replace("http://sender.midori.example", sender.origin("sender"))
@@ -42,7 +42,7 @@ def ward(sqlite_url: str, tmp_path: Path, secrets: Path) -> Iterator[Ward]:
         (tmp_path / "secrets").symlink_to(secrets)
         config = configuration.load(path)
         db.connect(config)
-        ready = furnish(config)
+        ready = standing(config)
         for server, app in ((admin, create_admin(config)), (sender, create_sender(config))):
             server.serve(app)
         yield ready

@@ -13,16 +13,22 @@ from appliance.directory import registrants
 from appliance.errors import ClassGone, KeyRefused, NameInvalid, NotAllowed, NotYours, WrongState
 from appliance.keys import Keyring
 from appliance.models import Account, Address, Audit, Child, Registration
-from tests.web.staff.ward import Ward, furnish
+from tests.web.staff.ward import Ward, standing
 
 
 def sealed_address(address_id: int) -> bytes:
     return bytes(Address.select(Address.sealed).where(Address.id == address_id).scalar())
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    found: str = request.getfixturevalue(f"furnished_{request.param}_url")
+    return found
+
+
 @pytest.fixture
 def ward(database: Config) -> Ward:
-    return furnish(database)
+    return standing(database)
 
 
 @pytest.fixture

@@ -11,20 +11,20 @@ import pytest
 from appliance import grants, keystore
 from appliance.config import Config, Zone
 from appliance.keys import Keyring, secrets
-from tests.web.staff.ward import Ward, furnish
+from tests.web.staff.ward import Ward, standing
 
 Rows = list[tuple[Any, ...]]
 
 
 @pytest.fixture
-def database_url(postgres_url: str) -> str:
+def database_url(furnished_postgres_url: str) -> str:
     """SQLite has no roles."""
-    return postgres_url
+    return furnished_postgres_url
 
 
 @pytest.fixture
 def ward(database: Config) -> Ward:
-    return furnish(database)
+    return standing(database)
 
 
 class Intruder:

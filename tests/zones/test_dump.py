@@ -35,9 +35,9 @@ PERSONAL = ("山田 雪", "佐藤 健", "佐藤 恵", "鈴木 翼", "加藤 結"
 
 
 @pytest.fixture
-def config(postgres_url: str, tmp_path: Path, secrets: Path) -> Config:
+def config(database_url: str, tmp_path: Path, secrets: Path) -> Config:
     ports = dict(zip(("guardian_port", "sender_port", "admin_port"), free_ports(3), strict=True))
-    return settings(tmp_path, postgres_url, secrets=secrets, **ports)
+    return settings(tmp_path, database_url, secrets=secrets, **ports)
 
 
 @pytest.fixture(params=[Zone.SENDER, Zone.GUARDIAN])

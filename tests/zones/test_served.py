@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 
 @pytest.fixture
-def config(postgres_url: str, tmp_path: Path, secrets: Path) -> Config:
-    return settings(tmp_path, postgres_url, secrets=secrets, sender_port=free_ports(1)[0])
+def config(database_url: str, tmp_path: Path, secrets: Path) -> Config:
+    return settings(tmp_path, database_url, secrets=secrets, sender_port=free_ports(1)[0])
 
 
 @pytest.fixture
