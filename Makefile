@@ -48,7 +48,7 @@ format: $(TOOLS) ## rewrite layout and import order as `make check` wants them
 	@$(PY) -m ruff format $(ROOMS)
 	@$(PY) -m ruff check --fix $(ROOMS)
 
-# Tests of one file stay in one process; the browser's come last (tests/conftest.py).
+# Tests of one file stay in one process; long files come first (tests/conftest.py).
 test: setup check $(ANSIBLE) ## everything that says whether it works: make test [LONG=1] [ARGS="-k codes tests/flows"]
 	@.ci/packages.sh
 	@$(MAKE) judges

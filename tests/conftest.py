@@ -222,5 +222,5 @@ def database(config: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[Config
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests come last: Playwright keeps an event loop running in the thread that runs the tests."""
-    items.sort(key=lambda item: "browser" in item.path.parts)
+    """The longest files first: no process is left with one of them when the others have ended."""
+    items.sort(key=lambda item: not {"browser", "web", "e2e"} & set(item.path.parts))

@@ -1,4 +1,7 @@
-"""One Chromium for all browser tests of a run. What a test does with it is in `seeing`."""
+"""One Chromium for the tests of a file. What a test does with it is in `seeing`.
+
+For no longer: Playwright keeps an event loop running in the thread that runs the tests.
+"""
 
 from collections.abc import Iterator
 
@@ -8,7 +11,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.support.programs import chromium
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, without a window."""
     with sync_playwright() as playwright:
