@@ -60,6 +60,7 @@ class _Site(BaseApplication):  # type: ignore[misc]
             "accesslog": None,  # the application logs endpoint and status, never a URL
             "errorlog": "-",
             "loglevel": "warning",
+            "control_socket_disable": True,  # systemd and supervisor manage it: no second door
             "timeout": 60,
             "graceful_timeout": 10,
             "max_requests": 20_000,

@@ -60,15 +60,21 @@ def _world() -> ssl.SSLContext:
 class Browser:
     """`with Browser("admin") as browser`: from one address, at one site."""
 
-    def __init__(self, site: str, *, source: str = places.GUARDIAN, at: str = "") -> None:
+    def __init__(
+        self, site: str, *, source: str = places.GUARDIAN, at: str = "", patience_s: float = 10
+    ) -> None:
         self.name = places.SITES[site]
         self._address = at or (places.ADMIN if site == "admin" else places.VIRTUAL)
         self._source = source
+        self._patience_s = patience_s
 
     def __enter__(self) -> Self:
         transport = httpx.HTTPTransport(verify=_world(), local_address=self._source)
         self._client = httpx.Client(
-            transport=transport, base_url=f"https://{self._address}", headers={"Host": self.name}, timeout=10
+            transport=transport,
+            base_url=f"https://{self._address}",
+            headers={"Host": self.name},
+            timeout=self._patience_s,
         )
         return self
 

@@ -9,6 +9,7 @@ import os
 import time
 from dataclasses import astuple, dataclass
 
+import httpx
 import pytest
 
 from tests.lab import blasts, places, strikes
@@ -156,10 +157,12 @@ def _refused(empty: Probe, since_s: float) -> bool:
 
 
 def _says_so() -> bool:
-    """The administration site, at the address that the node which is left has taken over."""
+    """At the addresses that the node which is left keeps: who tries something reads that it was not done."""
     try:
-        with Browser("admin") as browser:
-            page = browser.open("/login")
-    except OSError:
+        with Browser("admin", patience_s=30) as browser:
+            login = browser.submit("/login", browser.open("/login"), login_id="kouchou", password="chigau")
+        with Browser("guardian", patience_s=30) as browser:
+            link = browser.open(f"/r/{'a' * 26}")
+    except (OSError, httpx.TransportError):
         return False
-    return page.status_code == 503 and "まだ受け付けていません" in page.text
+    return all(page.status_code == 503 and "まだ受け付けていません" in page.text for page in (login, link))

@@ -4,16 +4,19 @@ import json
 import re
 import socket
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from tests.lab import host, places, wires
 from tests.lab.host import LabRefused
+from tests.lab.people import Browser
 from tests.support.waiting import until
 
 NODES = [node.name for node in places.NODES]
 UNITS = ("guardian", "sender", "admin", "mail", "audit", "witness")
 """Zones, and the keepers of the operation record."""
+_JUDGED_S = 8.0  # by then keepalived has looked twice at each node
 GOLDEN = places.ROOT / "tests/lab/golden/firewall.nft"
 
 
@@ -62,6 +65,31 @@ def test_a_killed_worker_comes_back_under_its_name() -> None:
     host.on("n2", f"kill -9 {before}")
     until(lambda: _worker("n2") not in ("", before), within_s=15, why="another worker")
     until(lambda: _greets("n2"), within_s=15, why="its greeting")
+
+
+@pytest.fixture
+def no_sender_site() -> Iterator[None]:
+    """Its processes are gone on every node."""
+    for node in NODES:
+        host.on(node, "systemctl stop karamail-sender")
+    yield
+    for node in NODES:
+        host.on(node, "systemctl start --no-block karamail-sender")
+    for node in NODES:
+        until(lambda node=node: _state(node, "sender") == "active", within_s=30, why=f"the site on {node}")
+
+
+@pytest.mark.usefixtures("no_sender_site")
+def test_a_site_that_is_gone_everywhere_still_has_an_address_and_words() -> None:
+    time.sleep(_JUDGED_S)
+    with Browser("sender") as browser:
+        page = browser.open("/login")
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "60")
+    assert "まだ受け付けていません" in page.text
+    assert "has not been accepted" in page.text
+    assert "03-0000-0000" in page.text
+    with Browser("guardian") as browser:  # the others go on
+        assert browser.open("/").status_code < 500
 
 
 def _greets(node: str) -> bool:
