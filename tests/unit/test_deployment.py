@@ -52,6 +52,15 @@ def test_the_vagrantfile_is_valid() -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
+def test_nothing_stands_in_the_order_of_a_set(role: str) -> None:
+    """It is another one in the next run: settings would change and zones restart."""
+    for path in (ANSIBLE / "roles" / role).rglob("*"):
+        if path.is_file():
+            found = re.findall(r"\|\s*((?:symmetric_)?difference|union|intersect)\(.*", path.read_text())
+            assert not found, path
+
+
+@pytest.mark.parametrize("role", ROLES)
 def test_each_default_of_a_role_has_its_type(role: str) -> None:
     defaults = ANSIBLE / "roles" / role / "defaults" / "main.yml"
     typed = (ANSIBLE / "roles" / role / "meta" / "argument_specs.yml").read_text()
