@@ -1,13 +1,13 @@
-"""The lab's public authority: the certificate that sites and mail servers show to the world.
+"""The lab's public authority: the certificate that sites and mail servers show to the world. And the safe.
 
-Owns var/lab/public. Refuses certificates between nodes: those are the playbook's. Fails as the disk does.
+Owns var/lab/public, where the key lies that a ward keeps in its safe, too. Refuses certificates between nodes: those are the playbook's. Fails as the disk does.
 """
 
 import shutil
 
 import trustme
 
-from tests.lab import places
+from tests.lab import host, places
 
 PUBLIC = places.LAB / "public"
 
@@ -25,3 +25,7 @@ def make() -> None:
     (PUBLIC / "sites.key").chmod(0o600)
     for blob in made.cert_chain_pems:
         blob.write_to_path(PUBLIC / "sites.crt", append=True)
+    host.run(
+        "openssl", "req", "-x509", "-newkey", "rsa:3072", "-noenc", "-subj", "/CN=safe", "-days", "30",
+        "-keyout", PUBLIC / "safe.key", "-out", PUBLIC / "safe.crt",
+    )  # fmt: skip
