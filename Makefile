@@ -91,7 +91,11 @@ n1 n2 n3:
 	@:
 
 .PHONY: lab-ready n1 n2 n3
-lab-ready: $(TOOLS) $(ANSIBLE) bundle
+lab-ready: lab-packages $(TOOLS) $(ANSIBLE) bundle
+
+.PHONY: lab-packages
+lab-packages:
+	@.ci/packages.sh --lab
 
 # mailauth, by the lock beside it, into a folder that git ignores. Without node and npm, or without a way to the
 # packages, the tests that ask it skip and say so.

@@ -5,6 +5,7 @@
 #   .ci/packages.sh           install what is missing (as root, or through `sudo -n`); exit 0 even when it
 #                             cannot: the tests that need a package then skip and say so
 #   .ci/packages.sh --check   only say what is missing; exit 1 if anything is
+#   .ci/packages.sh --lab     the same for what `make lab` uses (listed in lab-packages.txt)
 #
 # Packages only bring their programs. No service is started (a policy-rc.d of our own says no for the
 # time of the installation), no PostgreSQL cluster is made, /etc/postfix gets no configuration, and
@@ -14,6 +15,10 @@ set -uo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 list="$here/debian-packages.txt"
 unpacked_list="$here/debian-unpacked.txt"
+if [ "${1:-}" = --lab ]; then
+    list="$here/lab-packages.txt" unpacked_list=/dev/null
+    shift
+fi
 unpacked_root=/var/cache/karamail-tests
 
 names() { sed -n '/^#/d; s/^\([^:]*\):.*/\1/p' "$1"; }

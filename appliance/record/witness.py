@@ -14,7 +14,7 @@ from pathlib import Path
 
 from appliance import clock, db, log
 from appliance.config import Config
-from appliance.errors import DatabaseUnavailable, NoteInvalid, TreeBroken
+from appliance.errors import DatabaseUnavailable, NoteInvalid, OperatorError, TreeBroken
 from appliance.models import AuditCheckpoint, AuditCosignature
 from appliance.record import merkle, note, tree, trust
 from appliance.record.note import Checkpoint, Signer
@@ -62,11 +62,14 @@ def keep_watching(config: Config, signer: Signer, stopped: Callable[[], bool]) -
 
 
 def last_seen(config: Config) -> str:
-    """The note on this node's disk; empty before the first."""
+    """The note on this node's disk; empty before the first. Raises `OperatorError`: it may not be read."""
+    path = trust.witness_file(config)
     try:
-        return trust.witness_file(config).read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return ""
+    except PermissionError:
+        raise OperatorError(f"{path} cannot be read by this user: run the command as root") from None
 
 
 def signed_note(row: AuditCheckpoint) -> str:

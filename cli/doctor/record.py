@@ -13,7 +13,7 @@ from appliance.errors import NoteInvalid, OperatorError
 from appliance.record import standing
 from appliance.record.standing import Standing
 from cli.doctor import database
-from cli.doctor.finding import Finding, broken, ok, warning
+from cli.doctor.finding import Finding, broken, ok, span, warning
 
 AREA = "record"
 _LONG = timedelta(hours=1)
@@ -47,7 +47,7 @@ def _sealing(found: Standing, now: datetime) -> Iterator[Finding]:
         report = broken if waited > _LONG else warning
         last = "no checkpoint was ever signed" if found.last_at is None else _last(found, now)
         yield report(
-            AREA, f"{found.unsealed} records wait to be sealed, the first for {_words(waited)}; {last}",
+            AREA, f"{found.unsealed} records wait to be sealed, the first for {span(waited)}; {last}",
             "mail is not affected; until then somebody could change, unseen, who opened which names.",
             "see `systemctl status karamail-audit` on each node; `karamail audit seal --once` seals now and "
             "says what is in the way.",
@@ -70,7 +70,7 @@ def _cosigning(found: Standing, now: datetime) -> Iterator[Finding]:
         report = broken if waited > _LONG else warning
         yield report(
             AREA,
-            f"{each.name} has not cosigned for {_words(waited)} ({each.checkpoints} checkpoints)",
+            f"{each.name} has not cosigned for {span(waited)} ({each.checkpoints} checkpoints)",
             _UNWITNESSED,
             f"on {host}: `systemctl status karamail-witness`. If its log says record.broken, do not remove "
             "its file; run `karamail audit verify` there.",
@@ -84,11 +84,4 @@ _UNWITNESSED = "mail is not affected; fewer places would notice if the record we
 
 def _last(found: Standing, now: datetime) -> str:
     assert found.last_at is not None
-    return f"the last checkpoint is {_words(now - found.last_at)} old and speaks of {found.size} records"
-
-
-def _words(span: timedelta) -> str:
-    minutes = int(span.total_seconds() // 60)
-    if minutes < 120:
-        return f"{minutes} minutes"
-    return f"{minutes // 60} hours" if minutes < 2880 else f"{minutes // 1440} days"
+    return f"the last checkpoint is {span(now - found.last_at)} old and speaks of {found.size} records"

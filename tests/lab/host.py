@@ -12,17 +12,7 @@ from pathlib import Path
 
 from tests.lab import places
 
-PROGRAMS = {
-    "mmdebstrap": "mmdebstrap",
-    "systemd-nspawn": "systemd-container",
-    "mkfs.ext4": "e2fsprogs",
-    "ip": "iproute2",
-    "nsenter": "util-linux",
-    "ssh-keygen": "openssh-client",
-    "ssh": "openssh-client",
-    "nmap": "nmap",
-    "openssl": "openssl",
-}
+PROGRAMS = ("mmdebstrap", "systemd-nspawn", "apt-ftparchive", "mkfs.ext4", "ip", "nsenter", "ssh-keygen", "ssh", "nmap", "openssl")
 
 
 class LabRefused(Exception):
@@ -34,9 +24,9 @@ def check() -> None:
     missing = []
     if os.geteuid() != 0:
         missing.append("root: namespaces and overlays are made by root alone. Run it with sudo")
-    packages = sorted({package for program, package in PROGRAMS.items() if shutil.which(program) is None})
-    if packages:
-        missing.append(f"Debian packages: apt-get install {' '.join(packages)}")
+    programs = [program for program in PROGRAMS if shutil.which(program) is None]
+    if programs:
+        missing.append(f"{', '.join(programs)}: .ci/packages.sh --lab, as root, installs them")
     if not Path("/proc/self/ns/net").exists() or "overlay" not in Path("/proc/filesystems").read_text():
         missing.append("a kernel with network namespaces and overlayfs")
     if missing:

@@ -115,6 +115,7 @@ def power_on(node: Node) -> None:
             f"--machine={node.name}", f"--directory={node.root}", "--resolv-conf=off", "--timezone=off",
             f"--network-namespace-path=/run/netns/{places.namespace(node.name)}",
             f"--capability={_CAPABILITIES}", f"--bind-ro={places.BUNDLE}:/srv/karamail-bundle",
+            "--tmpfs=/mnt/disk:mode=0755,size=1G",  # where somebody puts a disk for backups
         ],
         {"SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
     )  # fmt: skip
