@@ -1,6 +1,7 @@
 """The lab's public authority: the certificate that sites and mail servers show to the world. And the safe.
 
-Owns var/lab/public, where the key lies that a ward keeps in its safe, too. Refuses certificates between nodes: those are the playbook's. Fails as the disk does.
+Owns var/lab/public; the key that a ward keeps in its safe lies there, too. Refuses certificates between
+nodes: those are the playbook's. Fails as the disk does.
 """
 
 import shutil

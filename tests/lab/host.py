@@ -12,7 +12,18 @@ from pathlib import Path
 
 from tests.lab import places
 
-PROGRAMS = ("mmdebstrap", "systemd-nspawn", "apt-ftparchive", "mkfs.ext4", "ip", "nsenter", "ssh-keygen", "ssh", "nmap", "openssl")
+PROGRAMS = (
+    "mmdebstrap",
+    "systemd-nspawn",
+    "apt-ftparchive",
+    "mkfs.ext4",
+    "ip",
+    "nsenter",
+    "ssh-keygen",
+    "ssh",
+    "nmap",
+    "openssl",
+)
 
 
 class LabRefused(Exception):

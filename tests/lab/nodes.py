@@ -11,7 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.lab import host, places, processes
+from tests.lab import cgroups, host, places, processes
 from tests.lab.host import LabRefused
 from tests.lab.places import Node
 
@@ -110,13 +110,13 @@ def power_on(node: Node) -> None:
     _mount(node)
     processes.start(
         node.name,
-        [
+        cgroups.inside(node.name, [
             "systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--console=pipe",
             f"--machine={node.name}", f"--directory={node.root}", "--resolv-conf=off", "--timezone=off",
             f"--network-namespace-path=/run/netns/{places.namespace(node.name)}",
             f"--capability={_CAPABILITIES}", f"--bind-ro={places.BUNDLE}:/srv/karamail-bundle",
             "--tmpfs=/mnt/disk:mode=0755,size=1G",  # where somebody puts a disk for backups
-        ],
+        ]),
         {"SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
     )  # fmt: skip
 
@@ -140,6 +140,7 @@ def forget(node: Node) -> None:
         if os.path.ismount(mounted):
             host.run("umount", mounted)
     shutil.rmtree(node.folder, ignore_errors=True)
+    cgroups.forget(node.name)
 
 
 def wait(node: Node) -> None:
