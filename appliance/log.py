@@ -243,6 +243,18 @@ def record_broken(error: BaseException) -> None:
     _line("record.broken", error=type(error).__name__)
 
 
+# --- logs themselves
+
+
+def logs_sealed(member: str, day: str, digest: str, chain: str) -> None:
+    """The file of a member's day got its seal; other members keep this line."""
+    _line("logs.sealed", member=member, day=day, digest=digest, chain=chain)
+
+
+def logs_expired(files: int) -> None:
+    _line("logs.expired", files=files)
+
+
 # --- the web sites
 
 

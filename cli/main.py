@@ -23,7 +23,9 @@ from cli import (
     dns,
     doctor,
     keys,
+    logs,
     registrants,
+    report,
     route,
     serve,
     status,
@@ -67,6 +69,7 @@ def main(ctx: click.Context, config_path: Path) -> None:
 main.add_command(configuration.config)
 main.add_command(database.db)
 main.add_command(keys.keys)
+main.add_command(logs.logs)
 main.add_command(dkim.dkim)
 main.add_command(dns.dns)
 main.add_command(doctor.doctor)
@@ -77,6 +80,7 @@ main.add_command(bounce.bounce)
 main.add_command(route.route)
 main.add_command(code.code)
 main.add_command(registrants.registrants)
+main.add_command(report.report)
 main.add_command(serve.serve)
 main.add_command(status.status)
 

@@ -160,10 +160,10 @@ def test_from_the_internet_only_mail_and_sites_are_open() -> None:
 def test_from_a_neighbour_only_what_members_say_to_each_other() -> None:
     knock = 'timeout 1 bash -c "echo > /dev/tcp/10.77.0.12/$port" 2>/dev/null && echo $port'
     found = host.on("n1", f"for port in {' '.join(map(str, _PORTS))}; do {knock}; done; true")
-    assert {int(word) for word in found.split()} == {2379, 2380, 5432, 8008, 8432}
+    assert {int(word) for word in found.split()} == {2379, 2380, 5432, 6514, 8008, 8432}
 
 
-_PORTS = (22, 25, 53, 80, 123, 443, 2379, 2380, 5432, 8001, 8002, 8003, 8008, 8432, 9001)
+_PORTS = (22, 25, 53, 80, 123, 443, 2379, 2380, 5432, 6514, 8001, 8002, 8003, 8008, 8432, 9001)
 
 
 def _open(source: str, target: str) -> set[int]:
