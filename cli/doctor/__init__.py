@@ -1,9 +1,9 @@
 """`karamail doctor`: is everything in order, in words for an installer, and what to do where it is not.
 
-Owns the round through configuration, secrets, DKIM keys, database, queue, record, backups, logs, workers,
-sites, certificates, disk, clock, DNS and the way out. Each finding is ok, WARNING or BROKEN and says what it
-means for parents and what to run or whom to ask. Refuses to change anything. Exit code: 0 all is well, 1
-warnings, 2 broken.
+Owns the round through configuration, secrets, DKIM keys, database, queue, record, backups, logs, units,
+workers, sites, certificates, disk, clock, DNS and the way out. Each finding is ok, WARNING or BROKEN and says
+what it means for parents and what to run or whom to ask. Refuses to change anything. Exit code: 0 all is
+well, 1 warnings, 2 broken.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ import click
 from appliance.config import Config
 from appliance.errors import ConfigInvalid
 from cli.context import Context, pass_context
-from cli.doctor import backups, database, files, logs, node, published, record
+from cli.doctor import backups, database, files, logs, node, published, record, units
 from cli.doctor.finding import Finding, Status, broken, ok, warning
 
 _LOOKS: tuple[tuple[set[str], Callable[[Config], Iterable[Finding]]], ...] = (
@@ -26,6 +26,7 @@ _LOOKS: tuple[tuple[set[str], Callable[[Config], Iterable[Finding]]], ...] = (
     ({"record"}, record.look),
     ({"backups"}, backups.look),
     ({"logs"}, logs.look),
+    ({"units"}, lambda _config: units.failed()),
     ({"workers"}, node.mail_port),
     ({"workers"}, files.journals),
     ({"sites"}, node.sites),

@@ -25,9 +25,15 @@ def test_nothing_has_failed(node: str) -> None:
     assert host.on(node, "systemctl list-units --failed --no-legend --plain") == ""
 
 
-@pytest.mark.parametrize("zone", [*UNITS, "recognise"])
-def test_each_sandbox_is_tight(zone: str) -> None:
-    told = host.on("n1", f"systemd-analyze security --no-pager karamail-{zone}.service")
+TIMED = (
+    "recognise", "record", "logs",
+    "backup-server", "backup@full", "backup-keys", "backup-disk", "restore-test",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", [*UNITS, *TIMED])
+def test_each_sandbox_is_tight(unit: str) -> None:
+    told = host.on("n2", f"systemd-analyze security --no-pager karamail-{unit}.service")
     level = re.search(r"Overall exposure level.*: ([0-9.]+)", told)
     assert level
     assert float(level[1]) <= 2.0, told
@@ -42,6 +48,14 @@ def test_each_zone_runs_as_nobody_else_and_sees_only_its_own_secrets(zone: str) 
     assert sorted(seen) == sorted([*own, "database.crt", "database.key"])
     with pytest.raises(LabRefused, match="Permission denied"):
         host.on("n1", f"nsenter -t {pid} -m runuser -u karamail-{zone} -- ls /etc/karamail/secrets")
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_systemd_understands_every_line_of_our_units(node: str) -> None:
+    told = host.on(
+        node, "journalctl --boot --no-pager --identifier systemd | grep '/etc/systemd/system/' || true"
+    )
+    assert told == ""
 
 
 def test_bad_configuration_is_not_tried_again() -> None:
