@@ -78,8 +78,8 @@ def prepare(node: Node) -> None:
     shutil.copy(places.KEY.with_suffix(".pub"), home / "authorized_keys")
     host.run("chroot", node.root, "chown", "-R", "vendor:vendor", "/home/vendor/.ssh")
     public = (node.root / "etc/ssh/ssh_host_ed25519_key.pub").read_text().split()
-    with places.KNOWN_HOSTS.open("a") as known:
-        known.write(f"{node.rack} {public[0]} {public[1]}\n")
+    others = [line for line in places.KNOWN_HOSTS.read_text().splitlines() if line.split()[0] != node.rack]
+    places.KNOWN_HOSTS.write_text("\n".join([*others, f"{node.rack} {public[0]} {public[1]}"]) + "\n")
 
 
 def make_keys() -> None:
