@@ -87,6 +87,7 @@ def make_keys() -> None:
     shutil.rmtree(places.KEY.parent, ignore_errors=True)
     places.KEY.parent.mkdir(parents=True, mode=0o700)
     host.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "vendor", "-f", places.KEY)
+    places.KNOWN_HOSTS.touch()
 
 
 def _mount(node: Node) -> None:
