@@ -8,7 +8,7 @@ database's sentences and as the disk does.
 import json
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import click
@@ -61,17 +61,17 @@ def access(context: Context, month: str, folder: Path, as_json: bool) -> None:
     except ValueError:
         raise click.BadParameter("expected a month such as 2026-11", param_hint="YYYY-MM") from None
     context.connect()
-    acts, found = _acts(first), reading.month(folder, first)
+    found = reading.month(folder, first)
+    acts = _acts(found)
     if as_json:
         click.echo(json.dumps(_figures(acts, found), ensure_ascii=False))
     else:
         click.echo("\n".join(_sheet(acts, found)))
 
 
-def _acts(first: date) -> Counter[str]:
+def _acts(found: Month) -> Counter[str]:
     """Records of the month, in this machine's time zone, by act."""
-    start = datetime(first.year, first.month, 1).astimezone()
-    end = datetime(*_next(first).timetuple()[:3]).astimezone()
+    start, end = _midnight(found.first), _midnight(found.end)
     rows = (
         Audit.select(Audit.act, fn.COUNT(Audit.id))
         .where(Audit.at >= start, Audit.at < end)
@@ -131,7 +131,7 @@ def _figures(acts: Counter[str], found: Month) -> dict[str, object]:
 
 def _complete(found: Month) -> dict[str, tuple[int, int, list[date]]]:
     """Of each member: days with a file, sealed days, and days without one until today."""
-    end = min(_next(found.first), clock.now().astimezone().date() + timedelta(days=1))
+    end = min(found.end, clock.now().astimezone().date() + timedelta(days=1))
     wanted = {found.first + timedelta(days=n) for n in range((end - found.first).days)}
     return {
         member: (len(there), len(found.sealed.get(member, ())), sorted(wanted - there))
@@ -139,5 +139,6 @@ def _complete(found: Month) -> dict[str, tuple[int, int, list[date]]]:
     }
 
 
-def _next(first: date) -> date:
-    return (first.replace(day=28) + timedelta(days=4)).replace(day=1)
+def _midnight(day: date) -> datetime:
+    """Its beginning, in this machine's time zone."""
+    return datetime.combine(day, time.min).astimezone()

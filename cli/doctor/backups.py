@@ -12,7 +12,8 @@ from pathlib import Path
 
 from appliance import clock
 from appliance.config import Config
-from cli.doctor.finding import Finding, broken, ok, span, warning
+from cli.doctor.ages import changed_at, span
+from cli.doctor.finding import Finding, broken, ok, unreadable, warning
 
 AREA = "backups"
 ROOT = Path("/")
@@ -37,16 +38,17 @@ def look(config: Config) -> Iterator[Finding]:
     now = clock.now()
     try:
         yield from _waiting(now)
-        yield from _proof(now)
-        yield from _copies(now)
+        if _has_unit("karamail-restore-test.timer"):  # only on a node with a repository
+            yield from _proof(now)
+            yield from _copies(now)
     except PermissionError as error:
-        yield warning(AREA, f"{error.filename} cannot be read", "nothing.", "run this as root.")
+        yield unreadable(AREA, error)
 
 
 def _waiting(now: datetime) -> Iterator[Finding]:
     """The leader keeps WAL until every repository has it."""
     folder = ROOT / "var/lib/postgresql/karamail/data/pg_wal/archive_status"
-    times = [_changed(each) for each in folder.glob("*.ready")]
+    times = [changed_at(each) for each in folder.glob("*.ready")]
     if times and (age := now - min(times)) > timedelta(minutes=10):
         report = broken if age > timedelta(hours=4) else warning
         yield report(
@@ -59,8 +61,6 @@ def _waiting(now: datetime) -> Iterator[Finding]:
 
 
 def _proof(now: datetime) -> Iterator[Finding]:
-    if not _has_unit("karamail-restore-test.timer"):
-        return
     again = "`systemctl status karamail-restore-test`, then `systemctl start karamail-restore-test`."
     path = ROOT / "var/lib/karamail-backup/proved.json"
     if not path.exists():
@@ -95,9 +95,7 @@ def _proof(now: datetime) -> Iterator[Finding]:
 
 
 def _copies(now: datetime) -> Iterator[Finding]:
-    if not _has_unit("karamail-restore-test.timer"):
-        return
-    newest = max(map(_changed, (ROOT / "var/lib/karamail-keys").glob("*.cms")), default=None)
+    newest = max(map(changed_at, (ROOT / "var/lib/karamail-keys").glob("*.cms")), default=None)
     if not _has_unit("karamail-backup-keys.timer"):
         yield warning(
             AREA, "the secrets are copied by nobody",
@@ -108,7 +106,7 @@ def _copies(now: datetime) -> Iterator[Finding]:
         yield from _in_time("sealed copy of the secrets", newest, now, "karamail-backup-keys")
     if _has_unit("karamail-backup-disk.service"):
         mark = ROOT / "var/lib/karamail-backup/carried"
-        newest = _changed(mark) if mark.exists() else None
+        newest = changed_at(mark) if mark.exists() else None
         yield from _in_time("copy on the external disk", newest, now, "karamail-backup-disk")
 
 
@@ -124,7 +122,3 @@ def _in_time(what: str, newest: datetime | None, now: datetime, unit: str) -> It
 
 def _has_unit(name: str) -> bool:
     return (ROOT / "etc/systemd/system" / name).exists()
-
-
-def _changed(path: Path) -> datetime:
-    return datetime.fromtimestamp(path.stat().st_mtime, tz=clock.now().tzinfo)

@@ -1,11 +1,9 @@
 """What one look has found, for an installer who knows computers but not mail.
 
-Owns the form of a finding: what is so, what it means for parents, what to do; and how a span is said.
-Refuses to look. Cannot fail.
+Owns the form of a finding: what is so, what it means for parents, what to do. Refuses to look. Cannot fail.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import IntEnum
 
 
@@ -50,9 +48,6 @@ def broken(area: str, what: str, means: str, todo: str) -> Finding:
     return Finding(Status.BROKEN, area, what, means, todo)
 
 
-def span(length: timedelta) -> str:
-    """`90 minutes`, `26 hours`, `3 days`: as exact as matters."""
-    minutes = int(length.total_seconds() // 60)
-    if minutes < 120:
-        return f"{minutes} minutes"
-    return f"{minutes // 60} hours" if minutes < 2880 else f"{minutes // 1440} days"
+def unreadable(area: str, error: PermissionError) -> Finding:
+    """A look that needs root and was taken without."""
+    return warning(area, f"{error.filename} cannot be read", "nothing.", "run this as root.")

@@ -6,11 +6,11 @@ Owns the words for what the folder of `cli.logs.seals` shows. Refuses to read a 
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from appliance import clock
 from appliance.config import Config
-from cli.doctor.finding import Finding, broken, ok, span, warning
+from cli.doctor.ages import changed_at, span
+from cli.doctor.finding import Finding, broken, ok, unreadable, warning
 from cli.logs import seals
 from cli.logs.seals import LogsBroken
 
@@ -40,7 +40,7 @@ def look(config: Config) -> Iterator[Finding]:
         yield from _arriving(newest, now)
         yield from _sealing(now)
     except PermissionError as error:
-        yield warning(AREA, f"{error.filename} cannot be read", "nothing.", "run this as root.")
+        yield unreadable(AREA, error)
     except LogsBroken as error:
         yield broken(
             AREA, str(error), _MEANS, "`karamail logs verify` on each member; keep the folder as it is."
@@ -51,7 +51,7 @@ def _newest() -> dict[str, datetime]:
     """Of each member, when a line arrived last."""
     times: dict[str, datetime] = {}
     for member, _, path in seals.days(FOLDER):
-        times[member] = max(_changed(path), times.get(member, _changed(path)))
+        times[member] = max(changed_at(path), times.get(member, changed_at(path)))
     return times
 
 
@@ -79,7 +79,3 @@ def _sealing(now: datetime) -> Iterator[Finding]:
         )  # fmt: skip
     else:
         yield ok(AREA, f"{len(sealed)} files are sealed")
-
-
-def _changed(path: Path) -> datetime:
-    return datetime.fromtimestamp(path.stat().st_mtime, tz=clock.now().tzinfo)

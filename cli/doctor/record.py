@@ -13,7 +13,8 @@ from appliance.errors import NoteInvalid, OperatorError
 from appliance.record import standing
 from appliance.record.standing import Standing
 from cli.doctor import database
-from cli.doctor.finding import Finding, broken, ok, span, warning
+from cli.doctor.ages import span
+from cli.doctor.finding import Finding, broken, ok, warning
 
 AREA = "record"
 _LONG = timedelta(hours=1)

@@ -11,7 +11,7 @@ from calendar import monthrange
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TextIO
 
@@ -40,6 +40,7 @@ class Month:
     """Of all members together."""
 
     first: date
+    """The month begins with it."""
     sites: defaultdict[str, Site] = field(default_factory=lambda: defaultdict(Site))
     entered: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Operator and the address they came from."""
@@ -51,18 +52,22 @@ class Month:
     """Member and its days with a file."""
     sealed: defaultdict[str, set[date]] = field(default_factory=lambda: defaultdict(set))
 
+    @property
+    def end(self) -> date:
+        """The first day of the next month."""
+        return self.first + timedelta(days=monthrange(self.first.year, self.first.month)[1])
+
 
 def month(folder: Path, first: date) -> Month:
     """Reads the files of the month that begins with `first`, of every member."""
-    last = first.replace(day=monthrange(first.year, first.month)[1])
     found = Month(first)
     for member, day, path in seals.days(folder):
-        if first <= day <= last:
+        if first <= day < found.end:
             found.days[member].add(day)
             for tag, said in _lines(path):
                 _count(found, tag, said)
     for each in seals.read(folder):
-        if first <= each.day <= last:
+        if first <= each.day < found.end:
             found.sealed[each.member].add(each.day)
     return found
 
