@@ -22,7 +22,7 @@ from cli.zonefile import line
 _MEANING = {
     KeyState.WAITING: "made, signs nothing yet; its record has to be published",
     KeyState.ACTIVE: "signs",
-    KeyState.RETIRING: "signs no more; its record stays published for now",
+    KeyState.RETIRING: "signs no more; its record stays published",
 }
 
 

@@ -46,7 +46,7 @@ def everywhere_s(config: Config, login: bytes, now: datetime) -> int:
 
 
 def note(login: bytes, network: str, browser: bytes | None, now: datetime) -> bool:
-    """A wrong password, inside the caller's transaction. Says whether it is the first of its kind for now."""
+    """A wrong password, inside the caller's transaction. Whether it is the first of its kind in `WINDOW`."""
     here = LoginFailure.network == _place(network) if browser is None else LoginFailure.browser == browser
     again = LoginFailure.select().where(
         LoginFailure.login_hash == login, here, LoginFailure.at > now - WINDOW

@@ -2,12 +2,14 @@
 
 import json
 import re
+import shlex
 from uuid import uuid4
 
 import pytest
 
 from tests.lab import host, people, places
 from tests.lab.host import LabRefused
+from tests.lab.lines import has, write
 from tests.lab.people import Browser
 from tests.lab.probes import log_in
 from tests.lab.test_story import text_of
@@ -18,19 +20,6 @@ NODES = [node.name for node in places.NODES]
 _ARRIVES_S = 60.0
 _LATER_S = 150.0
 """A member that is away is tried again after a minute at most."""
-
-
-def write(node: str) -> str:
-    """A line in a node's journal; its words, which nothing else says."""
-    words = f"probe-{uuid4().hex}"
-    host.on(node, f"logger --tag probe {words}")
-    return words
-
-
-def has(node: str, words: str, *, of: str) -> bool:
-    """Whether the files that a node keeps of another hold the words."""
-    told = host.on(node, f"cat /var/log/karamail/{of}/*.log | grep --count --fixed-strings {words} || true")
-    return int(told) > 0
 
 
 @pytest.mark.parametrize("node", NODES)
@@ -159,13 +148,12 @@ def site_gone(token: str) -> None:
 def test_no_family_no_link_and_no_password_is_in_any_log_of_any_node(node: str, token: str) -> None:
     proof = write("n1")
     until(lambda: has(node, proof, of="n1"), within_s=_ARRIVES_S, why="all lines before this one")
-    secrets = "\n".join((CHILD, GUARDIAN, BOX, token, TYPED))
     everything = (
         "(journalctl --all --no-pager; find /var/log /var/spool/rsyslog -type f ! -path '/var/log/journal/*'"
+        r" -exec zcat --force {} +)"
     )
-    everything += r" -exec zcat --force {} +)"
     found = host.on(
-        node, f"printf '%s\\n' {' '.join(map(repr, secrets.split()))} > /root/canaries; "
+        node, f"printf '%s\\n' {shlex.join((CHILD, GUARDIAN, BOX, token, TYPED))} > /root/canaries; "
         f"{everything} | grep --text --fixed-strings --file /root/canaries | grep -v canaries | head -n 5; "
         f"{everything} | grep --text --count --fixed-strings {proof}; rm /root/canaries",
         timeout_s=120,

@@ -9,8 +9,8 @@ import os
 import pytest
 
 from tests.lab import deployment, host, nodes, places, strikes
+from tests.lab.lines import has, write
 from tests.lab.probes import Probe, log_in
-from tests.lab.test_logs import has, write
 from tests.lab.ward import Founded
 from tests.support.waiting import until
 
