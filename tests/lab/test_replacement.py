@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.skipif(not os.environ.get("LONG"), reason="takes as long as a deployment: LONG=1"),
     pytest.mark.timeout(1200),
 ]
-_BURNT = "n3"
+_BURNT = "n1"
 
 
 def test_another_machine_takes_the_place_of_a_node_that_burnt_down(school: Founded) -> None:
@@ -37,8 +37,8 @@ def test_another_machine_takes_the_place_of_a_node_that_burnt_down(school: Found
     for each in places.NODES:
         assert json.loads(host.on(each.name, "karamail audit verify --json"))["whole"]
     words = write(_BURNT)
-    until(lambda: has("n1", words, of=_BURNT), within_s=60, why="its lines on another node")
+    until(lambda: has("n2", words, of=_BURNT), within_s=60, why="its lines on another node")
     told = host.on(
-        "n1", "karamail doctor --json --only record --only logs --only backups --only database || true"
+        "n2", "karamail doctor --json --only record --only logs --only backups --only database || true"
     )
     assert [row for row in json.loads(told)["findings"] if row["status"] == "broken"] == []
