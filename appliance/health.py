@@ -1,19 +1,41 @@
-"""How each carrier has treated our mail in the last hours.
+"""How each carrier has treated our mail in the last hours, and how long mail has been waiting.
 
-Owns the GROUP BYs that the ward's page and `karamail status` show: what was accepted and what refused, how
-long an accepted mail took from the moment at which it might go to the 250, how often a carrier put one off,
-and what waits for it now. No stored counters: the rows say it, and an index by time keeps it cheap however
+Owns the GROUP BYs that the ward's page, `karamail status` and the watch show: what was accepted and what
+refused, how long an accepted mail took from the moment at which it might go to the 250, how often a carrier
+put one off, and what waits for it now. No stored counters: the rows say it, and an index by time keeps it cheap however
 old the database is. Refuses addresses and schools. Cannot fail but as the database does.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import IntEnum
+
+from peewee import fn
 
 from appliance import db
 from appliance.address import Carrier
+from appliance.models import Delivery
 from appliance.models.fields import micros
+from appliance.states import DeliveryState
 
 HOURS = 24
+
+
+class Lane(IntEnum):
+    """Who goes first (`delivery.lane`)."""
+
+    URGENT = 0
+    LETTER = 1
+    ROUTINE = 2
+
+
+PATIENCE = {
+    Lane.URGENT: timedelta(minutes=5),
+    Lane.LETTER: timedelta(minutes=10),
+    Lane.ROUTINE: timedelta(hours=2),
+}
+"""A mail that might have gone for longer is late; the alerts of the role monitoring say the same."""
+_HELD_TOO_LONG = timedelta(minutes=2)
 
 _CARRIER = (
     "CASE WHEN d.site IN ("
@@ -39,6 +61,28 @@ class CarrierHealth:
         """Of what came to an end at the carrier, the part that it took."""
         ended = self.accepted + self.refused
         return self.accepted / ended if ended else None
+
+
+def overdue(now: datetime) -> dict[Lane, timedelta]:
+    """How long the oldest mail of each lane has waited since it might have gone; zero where none has."""
+    waiting = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
+    with db.guarded():
+        due = dict(
+            Delivery.select(Delivery.lane, fn.MIN(Delivery.next_at))
+            .where(Delivery.state.in_(waiting), Delivery.next_at <= now)
+            .group_by(Delivery.lane)
+            .tuples()
+        )
+    return {lane: now - due[lane] if lane in due else timedelta(0) for lane in Lane}
+
+
+def abandoned(now: datetime) -> int:
+    """Mails that a worker claimed, fell silent with, and that nobody has taken over."""
+    with db.guarded():
+        held = Delivery.select(Delivery.id).where(
+            Delivery.state == DeliveryState.SENDING, Delivery.lease_until < now - _HELD_TOO_LONG
+        )
+        return int(held.count())
 
 
 def by_carrier(now: datetime, *, hours: int = HOURS) -> list[CarrierHealth]:

@@ -271,3 +271,11 @@ def web_refused(reason: str) -> None:
 def site_unreachable(site: str, deferred: int, reason: str) -> None:
     """No host of the site let us in; what waited for it comes back later."""
     _line("relay.unreachable", site=site, deferred=deferred, reason=reason)
+
+
+# --- the watch
+
+
+def alertmanager_silent(error: BaseException) -> None:
+    """What is wrong on the nodes could not be asked for; no letter speaks of it for now."""
+    _line("watch.alertmanager_silent", error=str(error))

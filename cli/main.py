@@ -29,6 +29,7 @@ from cli import (
     route,
     serve,
     status,
+    watch,
 )
 from cli.context import Context
 
@@ -83,6 +84,7 @@ main.add_command(registrants.registrants)
 main.add_command(report.report)
 main.add_command(serve.serve)
 main.add_command(status.status)
+main.add_command(watch.watch)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime
 
-from appliance import clock, confirmation, log, token
+from appliance import clock, confirmation, fault, log, token
 from appliance.address import Address
 from appliance.broadcast import wording
 from appliance.config import Config
@@ -25,10 +25,10 @@ from appliance.directory.schools import classes
 from appliance.errors import KeyRefused, SecretMissing
 from appliance.keys import Keyring, Purpose, Slot, signing
 from appliance.keystore import WARD
-from appliance.models import Broadcast, School, SchoolClass
+from appliance.models import Broadcast, Fault, School, SchoolClass
 from appliance.registration import routine
 from appliance.registration.request import link_token
-from smtp import answer_address, checkpoint, letters, return_path
+from smtp import answer_address, checkpoint, faults, letters, return_path
 from smtp.dkim import Signer, Template
 from smtp.terms import Message
 
@@ -41,6 +41,7 @@ _UNASKED = (
     LetterKind.CHANGED,
     LetterKind.PROVE,
     LetterKind.CHECKPOINT,
+    LetterKind.FAULT,
 )  # they answer no mail of their reader
 
 
@@ -74,6 +75,7 @@ class Renderer:
         self._schools: dict[int, School] = {}
         self._classes: dict[int, list[SchoolClass]] = {}
         self._notes: dict[str, str] = {}
+        self._faults: dict[str, list[Fault]] = {}
         self._broadcasts: OrderedDict[int, _Prepared] = OrderedDict()
 
     def _active_keys(self) -> signing.Keys:
@@ -108,6 +110,8 @@ class Renderer:
             self._classes[school_id] = classes(school_id)  # read anew: they change
         for size in {claimed.about for claimed in claims if claimed.kind == LetterKind.CHECKPOINT}:
             self._notes[size] = checkpoint.read(int(size))
+        for about in {claimed.about for claimed in claims if claimed.kind == LetterKind.FAULT}:
+            self._faults[about] = fault.told(about)
         for claimed in claims:
             if claimed.school_id != WARD and claimed.school_id not in self._schools:
                 self._schools[claimed.school_id] = School.get_by_id(claimed.school_id)
@@ -191,8 +195,12 @@ class Renderer:
     def _letter(self, claimed: Claimed) -> Template:
         school = self._schools.get(claimed.school_id)
         ward = self._config.ward
-        url = ""
-        note = self._notes[claimed.about] if claimed.kind == LetterKind.CHECKPOINT else ""
+        url, note, more = "", "", {}
+        if claimed.kind == LetterKind.CHECKPOINT:
+            note = self._notes[claimed.about]
+            more = checkpoint.marks(self._config, note) if note else {}
+        elif claimed.kind == LetterKind.FAULT:
+            more = faults.marks(self._config, self._faults[claimed.about])
         if claimed.kind in _WITH_LINK and claimed.registration_id is not None:
             link = token.write(link_token(self._keyring, claimed.registration_id))
             url = f"{self._config.guardian.origin}/r/{link}"
@@ -210,7 +218,7 @@ class Renderer:
             url=url,
             hours=str(self._config.registration.token_hours),
             inquiry=f"お問い合わせ / Questions: {ward.inquiry}" if ward.inquiry else "",
-            **(checkpoint.marks(self._config, note) if note else {}),
+            **more,
         )
         return self._signer.template(
             [

@@ -1,7 +1,7 @@
 """The settings of the operation record.
 
-Owns that one table of the file, and who keeps the record; `schema` has the others. Refuses to read files.
-Fails as `schema` does.
+Owns that one table of the file, and who works beside the zones; `schema` has the others. Refuses to read
+files. Fails as `schema` does.
 """
 
 from enum import StrEnum
@@ -13,13 +13,14 @@ from appliance.config.kinds import Mailbox, Section
 
 
 class Keeper(StrEnum):
-    """Who seals and who cosigns the record: of no zone, each with its own user, key and database role.
+    """Who seals and who cosigns the record, and who watches: of no zone, each with its own user and role.
 
     The value names folder, role and unit.
     """
 
     SEALER = "audit"
     WITNESS = "witness"
+    WATCH = "watch"
 
 
 class Audit(Section):

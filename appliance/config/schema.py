@@ -314,6 +314,16 @@ class Doctor(Section):
     disk_free_gb: float = Field(2.0, gt=0, description="Less free space than this is a warning.")
 
 
+class Faults(Section):
+    """What is wrong with the appliance itself, told by the appliance."""
+
+    mail_to: Mailbox | None = Field(
+        None,
+        description="Who looks after the nodes, and gets a letter when something is wrong with them. The "
+        "role monitoring has a way that works when mail does not.",
+    )
+
+
 class Config(Section):
     """The whole file."""
 
@@ -359,6 +369,7 @@ class Config(Section):
         hosts={}, reports_to=None, ca="letsencrypt.org", dmarc="quarantine", mta_sts="testing"
     )
     doctor: Doctor = Doctor.model_construct(outward_target=None, disk_free_gb=2.0)
+    faults: Faults = Faults.model_construct(mail_to=None)
 
     @model_validator(mode="after")
     def _strict_outside_the_demo(self) -> Self:

@@ -35,6 +35,7 @@ class LetterKind(StrEnum):
     INQUIRY_KEPT = "inquiry_kept"
     PROVE = "prove"  # is this address still the guardian's?
     CHECKPOINT = "checkpoint"  # to the ward: the operation record's; `about` is its size
+    FAULT = "fault"  # to the operators: what is wrong with the appliance; `about` is when it was told
 
 
 def queue(

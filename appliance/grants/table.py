@@ -41,11 +41,13 @@ _RECORD = (
 _COURSE = (
     "state", "submitted_at", "decided_by_id", "decided_at", "started_at", "finished_at", "useful_until",
 )  # fmt: skip
+# How a mail fares, not whose it is.
+_PASSAGE = ("state", "site", "lane", "next_at", "due_at", "created_at", "settled_at", "lease_until")
 _SESSION = ("seen_at", "ended_at", "confirmed_at")
 _ENROLMENT = ("state", "token_hash", "code_hash", "code_ends_at", "enrolled_at", "ends_at", "ended_at")
 
 _G, _S, _A, _M = Zone.GUARDIAN, Zone.SENDER, Zone.ADMIN, Zone.MAIL
-_SEALER, _WITNESS = Keeper.SEALER, Keeper.WITNESS
+_SEALER, _WITNESS, _WATCH = Keeper.SEALER, Keeper.WITNESS, Keeper.WATCH
 
 BARE = "schema_migration"
 """Not a model: every zone reads it, to refuse a schema that is not its program's."""
@@ -151,6 +153,7 @@ GRANTS: dict[str, dict[Holder, Rights]] = {
         _A: Rights("all", "all", "all"),
         _G: Rights(("id", "category")),
         _M: Rights("all", "all", _COURSE),  # it writes test broadcasts only
+        _WATCH: Rights(("id", "state")),
     },
     "broadcast_school": {_S: _APPEND, _A: _APPEND},
     "delivery": {
@@ -158,19 +161,27 @@ GRANTS: dict[str, dict[Holder, Rights]] = {
         _S: Rights("all", "all", "all"),
         _A: Rights("all", "all", "all"),
         _M: _OWN,
+        _WATCH: Rights(("id", *_PASSAGE)),
     },
-    "attempt": {_S: _READ, _A: _READ, _M: Rights("all", "all", delete=True)},
+    "attempt": {
+        _S: _READ,
+        _A: _READ,
+        _M: Rights("all", "all", delete=True),
+        _WATCH: Rights(("delivery_id", "at", "kind")),
+    },
     "noted_bounce": {_M: _OWN},
     "prepared": {_M: _OWN},
-    "worker": {_S: _READ, _A: _READ, _M: _OWN},
+    "worker": {_S: _READ, _A: _READ, _M: _OWN, _WATCH: _READ},
     "pace": {_S: _READ, _A: _READ, _M: _APPEND},
     # Transport and the door.
     "mta_sts_policy": {_M: _OWN},
     "tls_tally": {_M: _OWN},
     "tls_report": {_M: _OWN},
     "budget_use": {_M: _OWN},
-    "code_pause": {_A: _READ, _M: _OWN},
-    "alarm": {_A: _READ, _M: _OWN},
+    "code_pause": {_A: _READ, _M: _OWN, _WATCH: Rights(("until_at",))},
+    "alarm": {_A: _READ, _M: _OWN, _WATCH: _READ},
+    # What is wrong with the appliance: each node's watch writes it down, the mail zone tells it.
+    "fault": {_WATCH: _OWN, _M: Rights("all", update=("told_at",))},
 }
 
 
@@ -265,6 +276,7 @@ POLICIES: dict[str, dict[Holder, tuple[Policy, ...]]] = {
         _S: _ALL_ROWS,
         _A: _ALL_ROWS,
         _M: _only("insert", "(category = 'test'::text)"),
+        _WATCH: (Policy("select"),),
     },
     "delivery": {
         _G: _only("insert", "(kind = ANY (ARRAY['welcome'::text, 'newcomer'::text]))"),
@@ -275,6 +287,7 @@ POLICIES: dict[str, dict[Holder, tuple[Policy, ...]]] = {
             "((kind <> 'broadcast'::text) OR (EXISTS ( SELECT 1 FROM broadcast b"
             " WHERE ((b.id = delivery.broadcast_id) AND (b.category = 'test'::text)))))",
         ),
+        _WATCH: (Policy("select"),),
     },
     "school_class": {
         _G: _only("update", "false"),

@@ -35,6 +35,7 @@ from appliance.models.record import AuditCheckpoint, AuditCosignature, AuditLeaf
 from appliance.models.registry import Address, Child, Inbound, Registration
 from appliance.models.school import School, SchoolClass, SchoolKey, SecurityCode, WrappedKey, ZoneKey
 from appliance.models.transport import MtaStsPolicy, TlsReport, TlsTally
+from appliance.models.watch import Fault
 
 ALL = (
     ZoneKey, School, SchoolClass, SchoolKey, WrappedKey, SecurityCode,
@@ -46,6 +47,7 @@ ALL = (
     BudgetUse, CodePause, Alarm,
     Confirmation, Inquiry,
     AuditLeaf, AuditNode, AuditCheckpoint, AuditCosignature, AuditMailed,
+    Fault,
 )  # fmt: skip
 
 __all__ = [
@@ -71,6 +73,7 @@ __all__ = [
     "Delivery",
     "Device",
     "Factor",
+    "Fault",
     "Inbound",
     "Inquiry",
     "Invitation",

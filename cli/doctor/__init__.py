@@ -1,28 +1,42 @@
 """`karamail doctor`: is everything in order, in words for an installer, and what to do where it is not.
 
-Owns the round through configuration, secrets, DKIM keys, database, queue, record, backups, logs, units,
-workers, sites, certificates, disk, clock, DNS and the way out. Each finding is ok, WARNING or BROKEN and says
-what it means for parents and what to run or whom to ask. Refuses to change anything. Exit code: 0 all is
-well, 1 warnings, 2 broken.
+Owns the round through configuration, secrets, DKIM keys, database, queue, replication, record, backups, logs,
+units, workers, sites, certificates, disk, clock, DNS and the way out. Each finding is ok, WARNING or BROKEN
+and says what it means for parents and what to run or whom to ask. Refuses to change anything. Exit code: 0
+all is well, 1 warnings, 2 broken.
 """
 
 import dataclasses
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import click
 
 from appliance.config import Config
 from appliance.errors import ConfigInvalid
 from cli.context import Context, pass_context
-from cli.doctor import backups, database, files, logs, node, published, record, units
+from cli.doctor import (
+    backups,
+    database,
+    everywhere,
+    figures,
+    files,
+    logs,
+    node,
+    published,
+    record,
+    replication,
+    units,
+)  # fmt: skip
 from cli.doctor.finding import Finding, Status, broken, ok, warning
 
 _LOOKS: tuple[tuple[set[str], Callable[[Config], Iterable[Finding]]], ...] = (
     ({"secrets"}, files.secret_files),
     ({"dkim"}, lambda config: files.dkim_keys(config)[1]),
     ({"database", "queue", "clock"}, database.look),
+    ({"replication"}, replication.look),
     ({"record"}, record.look),
     ({"backups"}, backups.look),
     ({"logs"}, logs.look),
@@ -32,6 +46,7 @@ _LOOKS: tuple[tuple[set[str], Callable[[Config], Iterable[Finding]]], ...] = (
     ({"sites"}, node.sites),
     ({"certificate"}, files.mail_certificate),
     ({"certificate"}, node.site_certificates),
+    ({"certificate"}, lambda _config: files.rack_certificates()),
     ({"disk"}, files.disk),
     ({"clock"}, lambda _config: node.synchronized()),
     ({"postmaster"}, files.postmaster),
@@ -44,20 +59,40 @@ _AREAS = ("config", *dict.fromkeys(area for areas, _ in _LOOKS for area in sorte
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option("--only", type=click.Choice(_AREAS), multiple=True, help="Only this; may be repeated.")
+@click.option("--all-nodes", is_flag=True, help="The last round of every node, some minutes old.")
+@click.option(
+    "--figures",
+    "figures_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a file for node-exporter instead; ends with 0 whatever is found.",
+)
 @pass_context
-def doctor(context: Context, as_json: bool, only: tuple[str, ...]) -> None:
+def doctor(
+    context: Context, as_json: bool, only: tuple[str, ...], all_nodes: bool, figures_file: Path | None
+) -> None:
     """Check the whole node and its DNS records. Exit code 0: all is well, 1: warnings, 2: broken."""
-    found = [finding for finding in _round(context, set(only or _AREAS)) if not only or finding.area in only]
-    worst = max((finding.status for finding in found), default=Status.OK)
+    if all_nodes:
+        found = list(everywhere.look())
+    else:
+        found = [("", each) for each in _round(context, set(only or _AREAS)) if not only or each.area in only]
+    if figures_file is not None:
+        figures.write(figures_file, [finding for _, finding in found], _AREAS)
+        return
+    worst = max((finding.status for _, finding in found), default=Status.OK)
     if as_json:
-        rows = [dataclasses.asdict(finding) | {"status": finding.status.name.lower()} for finding in found]
+        rows = [_row(node, finding) for node, finding in found]
         click.echo(json.dumps({"status": worst.name.lower(), "findings": rows}, ensure_ascii=False))
     else:
-        for finding in found:
+        for _, finding in found:
             click.echo("\n".join(finding.lines()))
-        count = {status: sum(finding.status is status for finding in found) for status in Status}
+        count = {status: sum(finding.status is status for _, finding in found) for status in Status}
         click.echo(f"{count[Status.OK]} ok, {count[Status.WARNING]} warnings, {count[Status.BROKEN]} broken")
     sys.exit(int(worst))
+
+
+def _row(node: str, finding: Finding) -> dict[str, str]:
+    where = {"node": node} if node else {}
+    return where | dataclasses.asdict(finding) | {"status": finding.status.name.lower()}
 
 
 def _round(context: Context, wanted: set[str]) -> Iterator[Finding]:

@@ -6,29 +6,24 @@ that is the finding.
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
-from peewee import fn
-
-from appliance import clock, db, grants
+from appliance import clock, db, grants, health
 from appliance.config import Config, Zone
 from appliance.errors import DatabaseUnavailable, OperatorError, SchemaMismatch, SecretMissing
+from appliance.health import Lane
 from appliance.keys import zone_public_key
-from appliance.models import Delivery, ZoneKey
-from appliance.states import DeliveryState
+from appliance.models import ZoneKey
 from cli.doctor.finding import Finding, broken, ok, warning
 
 AREA = "database"
 _SHOWN = 5
 _SKEW_MAX_S = 2.0
-_WAITING = (DeliveryState.QUEUED, DeliveryState.DEFERRED)
-_LANES = (
-    (0, "urgent mail", timedelta(minutes=5)),
-    (1, "answers to empty mails", timedelta(minutes=10)),
-    (2, "routine mail", timedelta(hours=2)),
-)
-_HELD_TOO_LONG = timedelta(minutes=2)
+_LANES = {
+    Lane.URGENT: "urgent mail",
+    Lane.LETTER: "answers to empty mails",
+    Lane.ROUTINE: "routine mail",
+}
 
 
 def look(config: Config) -> Iterator[Finding]:
@@ -81,7 +76,7 @@ def _roles(config: Config) -> Iterator[Finding]:
     if len(different) > _SHOWN:
         yield broken(AREA, f"{len(different) - _SHOWN} more of these", means, "karamail db grant")
     if not different:
-        yield ok(AREA, "the roles of zones and record may do what they need and nothing else")
+        yield ok(AREA, "the roles of zones and keepers may do what they need and nothing else")
 
 
 def _keys(config: Config) -> Iterator[Finding]:
@@ -120,29 +115,18 @@ def _clock() -> Iterator[Finding]:
 
 def _queue() -> Iterator[Finding]:
     area, now = "queue", clock.now()
-    with db.guarded():
-        due = dict(
-            Delivery.select(Delivery.lane, fn.MIN(Delivery.next_at))
-            .where(Delivery.state.in_(_WAITING), Delivery.next_at <= now)
-            .group_by(Delivery.lane)
-            .tuples()
-        )
-        lost = Delivery.select().where(
-            Delivery.state == DeliveryState.SENDING, Delivery.lease_until < now - _HELD_TOO_LONG
-        )
-        held = lost.count()
-    for lane, name, patience in _LANES:
-        overdue = now - due[lane] if lane in due else timedelta(0)
-        if overdue <= patience:
+    for lane, overdue in health.overdue(now).items():
+        name = _LANES[lane]
+        if overdue <= health.PATIENCE[lane]:
             yield ok(area, f"{name}: nothing is overdue")
             continue
         minutes = int(overdue.total_seconds() // 60)
-        report = broken if lane == 0 else warning
+        report = broken if lane is Lane.URGENT else warning
         yield report(
             area, f"{name} is overdue for {minutes} minutes", f"{name} does not arrive in time.",
             "see below whether workers run; if they do, look in the mail log for sites that slow us down.",
         )  # fmt: skip
-    if held:
+    if held := health.abandoned(now):
         yield broken(
             area, f"{held} deliveries are held by workers that are silent, and nobody takes them over",
             "these mails wait.", "start the mail workers.",

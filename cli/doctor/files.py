@@ -26,6 +26,15 @@ from smtp.inbound.postmaster import MAILS
 _GB = 1_000_000_000
 _RENEW = timedelta(days=21)
 _WAITS = timedelta(days=14)
+RACK = tuple(
+    Path(folder)
+    for folder in (
+        "/etc/karamail/rack", "/etc/karamail/database", "/etc/patroni/tls", "/etc/etcd",
+        "/etc/pgbackrest/tls", "/etc/rsyslog.d/tls", "/etc/prometheus/tls",
+    )
+)  # fmt: skip
+"""Tests have others."""
+_ANEW = "on the control machine run the playbook again: it makes anew what ends within 60 days."
 _AS_ROOT = "run `karamail doctor` as root."
 
 
@@ -139,6 +148,26 @@ def mail_certificate(config: Config) -> Iterator[Finding]:
             "servers that insist on TLS (MTA-STS) bring us no mail.",
             f"get a certificate for {config.mail.hostname}.",
         )  # fmt: skip
+
+
+def rack_certificates() -> Iterator[Finding]:
+    """Those by which nodes know each other: the one that ends first. None on a machine of its own."""
+    area, means = "certificate", "the database stops on this node, then on all."
+    found = []
+    for folder in RACK:
+        try:
+            found += [(certificate(path).not_valid_after_utc, path) for path in folder.glob("*.crt")]
+        except OperatorError as error:
+            yield broken(area, str(error), means, _ANEW)
+    if not found:
+        return
+    ends, path = min(found)
+    left = ends - clock.now()
+    if left < _RENEW:
+        report, when = (broken, "ended") if left < timedelta(0) else (warning, "ends")
+        yield report(area, f"{path} {when} on {ends:%Y-%m-%d}", means, _ANEW)
+    else:
+        yield ok(area, f"{len(found)} certificates between nodes are good until {ends:%Y-%m-%d}")
 
 
 def validity(area: str, what: str, begins: datetime, ends: datetime) -> Iterator[Finding]:

@@ -19,8 +19,8 @@ from appliance.models import SchoolClass
 
 FORM, FIELDS, BACK = "form", "fields", "back"
 MARKS = ("school", "school_en", "ward", "ward_en", "url", "hours", "inquiry")
-"""What `write` is given; for the checkpoint also `smtp.checkpoint.marks`. The files also use {form},
-{classes} and {missing}, which it makes."""
+"""What `write` is given; for the checkpoint also `smtp.checkpoint.marks`, for faults `smtp.faults.marks`.
+The files also use {form}, {classes} and {missing}, which it makes."""
 RULE = "-" * 32
 ABOVE = "↑"
 """Beneath the line the link is not repeated: one link, one tap."""

@@ -14,7 +14,7 @@ PUBLIC = places.LAB / "public"
 
 
 def make() -> None:
-    """An authority, and one certificate for every name of the ward."""
+    """An authority, one certificate for every name of the ward, and one for the vendor's own mail server."""
     shutil.rmtree(PUBLIC, ignore_errors=True)
     PUBLIC.mkdir(mode=0o700)
     hosts = [node.mx for node in places.NODES]
@@ -26,6 +26,8 @@ def make() -> None:
     (PUBLIC / "sites.key").chmod(0o600)
     for blob in made.cert_chain_pems:
         blob.write_to_path(PUBLIC / "sites.crt", append=True)
+    vendor = authority.issue_cert(places.VENDOR, key_type=trustme.KeyType.ECDSA)
+    vendor.private_key_and_cert_chain_pem.write_to_path(PUBLIC / "vendor.pem")
     host.run(
         "openssl", "req", "-x509", "-newkey", "rsa:3072", "-noenc", "-subj", "/CN=safe", "-days", "30",
         "-keyout", PUBLIC / "safe.key", "-out", PUBLIC / "safe.crt",

@@ -64,8 +64,10 @@ DNS = "198.51.100.53"
 CARRIER_NET = "198.51.100"
 """The carriers have the last octet of their loopback address in `demo.carriers.brands`."""
 GUARDIAN = "198.51.100.99"
+VENDOR = "198.51.100.25"
+"""The vendor's own mail server, which takes alerts; only a test that wants them runs it."""
 ATTACKER = "192.0.2.66"
-ON_THE_INTERNET = (DNS, GUARDIAN, ATTACKER, *(f"{CARRIER_NET}.{octet}" for octet in range(11, 17)))
+ON_THE_INTERNET = (DNS, GUARDIAN, VENDOR, ATTACKER, *(f"{CARRIER_NET}.{octet}" for octet in range(11, 17)))
 
 WARD_DOMAIN = "minamo.example"
 REGISTRATION_DOMAIN = f"touroku.{WARD_DOMAIN}"

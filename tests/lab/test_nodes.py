@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import socket
 import time
 from collections.abc import Iterator
@@ -14,8 +15,8 @@ from tests.lab.people import Browser
 from tests.support.waiting import until
 
 NODES = [node.name for node in places.NODES]
-UNITS = ("guardian", "sender", "admin", "mail", "audit", "witness")
-"""Zones, and the keepers of the operation record."""
+UNITS = ("guardian", "sender", "admin", "mail", "audit", "witness", "watch")
+"""Zones and keepers."""
 _JUDGED_S = 8.0  # by then keepalived has looked twice at each node
 GOLDEN = places.ROOT / "tests/lab/golden/firewall.nft"
 
@@ -26,7 +27,7 @@ def test_nothing_has_failed(node: str) -> None:
 
 
 TIMED = (
-    "recognise", "record", "logs",
+    "recognise", "record", "logs", "doctor",
     "backup-server", "backup@full", "backup-keys", "backup-disk", "restore-test",
 )  # fmt: skip
 
@@ -171,13 +172,49 @@ def test_from_the_internet_only_mail_and_sites_are_open() -> None:
         assert _open(places.ATTACKER, node.front) == {25, 80, 443}
 
 
-def test_from_a_neighbour_only_what_members_say_to_each_other() -> None:
-    knock = 'timeout 1 bash -c "echo > /dev/tcp/10.77.0.12/$port" 2>/dev/null && echo $port'
-    found = host.on("n1", f"for port in {' '.join(map(str, _PORTS))}; do {knock}; done; true")
-    assert {int(word) for word in found.split()} == {2379, 2380, 5432, 6514, 8008, 8432}
+_RACK = (2379, 2380, 2381, 5432, 6514, 8008, 8432, 9094, 9100)
+_PORTS = (22, 25, 53, 80, 123, 443, *_RACK, 8001, 8002, 8003, 9001, 9090, 9093)
 
 
-_PORTS = (22, 25, 53, 80, 123, 443, 2379, 2380, 5432, 6514, 8001, 8002, 8003, 8008, 8432, 9001)
+def test_a_neighbour_without_a_firewall_finds_only_what_members_say_to_each_other() -> None:
+    """The attacker has n1 altogether: no rule there holds him back."""
+    host.on("n1", "nft insert rule inet karamail output oifname rack0 accept")
+    try:
+        assert _heard("n1", "root", "n2") == set(_RACK)
+    finally:
+        host.on("n1", "systemctl restart nftables")
+
+
+@pytest.mark.parametrize(
+    ("user", "ports"),
+    [
+        ("karamail-guardian", {5432}),
+        ("karamail-mail", {5432}),
+        ("karamail-watch", {5432}),
+        ("postgres", {2379, 5432, 8008, 8432}),
+        ("prometheus", {2381, 5432, 8008, 9094, 9100}),
+    ],
+)
+def test_who_has_one_user_of_a_node_is_not_let_near_what_others_say(user: str, ports: set[int]) -> None:
+    assert _heard("n1", user, "n2") == ports
+
+
+@pytest.mark.parametrize("zone", ["guardian", "sender", "admin", "mail", "witness"])
+def test_a_zone_reaches_neither_agreement_nor_alerts_of_its_own_node(zone: str) -> None:
+    """It has a certificate of the rack; but it may not even knock."""
+    own = places.BY_NAME["n1"].rack
+    assert _knock("n1", f"karamail-{zone}", own, (*_RACK, 9090, 9093)) <= {5432, 6514}
+    assert not _knock("n1", f"karamail-{zone}", "127.0.0.1", (9090, 9093))
+
+
+def _heard(source: str, user: str, target: str) -> set[int]:
+    return _knock(source, user, places.BY_NAME[target].rack, _PORTS)
+
+
+def _knock(node: str, user: str, address: str, ports: tuple[int, ...]) -> set[int]:
+    knock = f'timeout 1 bash -c "echo > /dev/tcp/{address}/$port" 2>/dev/null && echo $port'
+    loop = f"for port in {' '.join(map(str, ports))}; do {knock}; done; true"
+    return {int(word) for word in host.on(node, f"runuser -u {user} -- bash -c {shlex.quote(loop)}").split()}
 
 
 def _open(source: str, target: str) -> set[int]:

@@ -106,8 +106,8 @@ def test_each_zone_is_given_all_of_its_secrets(zone: Zone) -> None:
 
 
 @pytest.mark.parametrize("keeper", Keeper)
-def test_each_keeper_of_the_record_is_given_what_it_signs_with(keeper: Keeper) -> None:
+def test_each_keeper_is_given_its_password_and_what_it_signs_with(keeper: Keeper) -> None:
     unit = (ROOT / "systemd" / f"karamail-{keeper}.service").read_text()
     given = re.findall(rf"^LoadCredential=(\S+):/etc/karamail/secrets/{keeper}/\1$", unit, re.MULTILINE)
-    (key,) = (name for whose, name in (record.SEAL, record.WITNESS) if whose is keeper)
-    assert sorted(given) == sorted([key, ROLE_PASSWORD])
+    keys = [name for whose, name in (record.SEAL, record.WITNESS) if whose is keeper]
+    assert sorted(given) == sorted([*keys, ROLE_PASSWORD])

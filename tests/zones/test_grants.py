@@ -66,10 +66,11 @@ def test_nobody_may_write_keys() -> None:
 
 
 def test_keepers_of_the_record_see_nothing_but_the_record_and_no_zone_writes_its_tree() -> None:
+    keepers = (Keeper.SEALER, Keeper.WITNESS)
     tree = {"audit_leaf", "audit_node", "audit_checkpoint", "audit_cosignature"}
-    reached = {keeper: {table for table, rights in GRANTS.items() if keeper in rights} for keeper in Keeper}
+    reached = {keeper: {table for table, rights in GRANTS.items() if keeper in rights} for keeper in keepers}
     assert reached == {Keeper.SEALER: tree - {"audit_cosignature"} | {"audit"}, Keeper.WITNESS: tree}
     for table in tree:
         writers = {holder for holder, rights in GRANTS[table].items() if rights.insert != "none"}
-        assert writers <= set(Keeper)
+        assert writers <= set(keepers)
         assert all((rights.update, rights.delete) == ("none", False) for rights in GRANTS[table].values())

@@ -1,4 +1,4 @@
-"""Sealer and witness of the operation record on a real PostgreSQL: each does its work and nothing besides."""
+"""Sealer, witness and watch on a real PostgreSQL: each does its work and nothing besides."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -8,12 +8,14 @@ import psycopg
 import pytest
 
 from appliance import audit as acts
-from appliance import clock, db, grants
+from appliance import clock, db, fault, grants
 from appliance.config import Config, Keeper
+from appliance.fault import Seen
 from appliance.grants.table import HOLDERS, Holder
 from appliance.keys import secrets
-from appliance.models import ALL, Audit, AuditCheckpoint, AuditCosignature, AuditLeaf
+from appliance.models import ALL, Audit, AuditCheckpoint, AuditCosignature, AuditLeaf, Fault
 from appliance.record import seal, trust, verify, witness
+from cli.watch.figures import Figures
 from tests.web.staff.ward import Ward
 
 ENGINE = db._engine
@@ -23,6 +25,9 @@ MAY: dict[Keeper, set[tuple[str, str]]] = {
     Keeper.SEALER: set(product(TREE, ("select", "insert"))) | {("audit", "select")} | BARE,
     Keeper.WITNESS: set(product(TREE, ("select",)))
     | {("audit_cosignature", "select"), ("audit_cosignature", "insert")}
+    | BARE,
+    Keeper.WATCH: set(product(("worker", "alarm"), ("select",)))
+    | set(product(("fault",), ("select", "insert", "update", "delete")))
     | BARE,
 }
 DEEDS = {
@@ -91,6 +96,23 @@ def test_neither_does_the_others_work(config: Config) -> None:
     seal.seal(config, trust.sealer(config), clock.now(), everywhere=True)
     with pytest.raises(Exception, match="permission denied for table audit_cosignature"):
         witness.cosign(config, trust.witness(config), clock.now())
+
+
+def test_the_watch_sees_how_mail_fares_and_not_whose_it_is(config: Config) -> None:
+    as_keeper(config, Keeper.WATCH)
+    families = {family.name for family in Figures(config).collect()}
+    assert {"karamail_overdue_seconds", "karamail_waiting", "karamail_workers"} <= families
+    fault.notice([Seen("NodeSilent", "n2", "", "broken", "n2 does not answer", "look")], clock.now())
+    for what in (
+        "address_id FROM delivery",
+        "subject FROM broadcast",
+        "sealed FROM address",
+        "code FROM code_pause",
+    ):
+        with pytest.raises(Exception, match="permission denied"):
+            db.statement(f"SELECT {what}")
+    as_owner(config)
+    assert Fault.select().count() == 1
 
 
 @pytest.mark.parametrize("keeper", Keeper)

@@ -1,0 +1,27 @@
+"""What is wrong with the appliance itself, and a kind of letter that says so to those who look after it."""
+
+import importlib
+
+from appliance.db import ddl
+
+SCHEMA = """
+CREATE TABLE fault (
+    name TEXT NOT NULL,
+    node TEXT NOT NULL,
+    area TEXT NOT NULL,
+    severity TEXT NOT NULL CHECK (severity IN ('warning', 'broken')),
+    what TEXT NOT NULL,
+    todo TEXT NOT NULL,
+    began_at BIGINT NOT NULL,
+    seen_at BIGINT NOT NULL,
+    ended_at BIGINT,
+    told_at BIGINT,
+    PRIMARY KEY (name, node, area)
+)
+"""
+_letters = importlib.import_module("appliance.migrations.0020_checkpoint_letter")
+
+
+def up(_migrator: object, _db: object) -> None:
+    ddl(SCHEMA)
+    _letters.allow("fault")
