@@ -136,7 +136,10 @@ def packages(kept: Path, target: Path) -> None:
     index = _output("apt-ftparchive", "packages", ".", cwd=target)
     (target / "Packages").write_text(index)
     (target / "Packages.gz").write_bytes(gzip.compress(index.encode(), mtime=0))
-    release = ("-o", f"APT::FTPArchive::Release::Codename={RELEASE}")
+    release = (
+        "-o", f"APT::FTPArchive::Release::Codename={RELEASE}",
+        "-o", "APT::FTPArchive::Release::Origin=Karamail bundle",
+    )  # fmt: skip
     (target / "Release").write_text(_output("apt-ftparchive", *release, "release", ".", cwd=target))
 
 

@@ -279,3 +279,8 @@ def site_unreachable(site: str, deferred: int, reason: str) -> None:
 def alertmanager_silent(error: BaseException) -> None:
     """What is wrong on the nodes could not be asked for; no letter speaks of it for now."""
     _line("watch.alertmanager_silent", error=str(error))
+
+
+def journal_ended(code: int) -> None:
+    """What zones do is not counted for a moment: the journal could not be followed any more."""
+    _line("watch.journal_ended", code=code)

@@ -64,7 +64,10 @@ def _proof(now: datetime) -> Iterator[Finding]:
     again = "`systemctl status karamail-restore-test`, then `systemctl start karamail-restore-test`."
     path = ROOT / "var/lib/karamail-backup/proved.json"
     if not path.exists():
-        yield broken(AREA, "no backup of this node was ever restored", _NOT_NOW, again)
+        if _is_new("karamail-restore-test.timer", now):
+            yield ok(AREA, "the first restore of a backup is due tonight")
+        else:
+            yield broken(AREA, "no backup of this node was ever restored", _NOT_NOW, again)
         return
     proof = json.loads(path.read_text())
     times = ("at", "last_transaction_at", "backup_at")
@@ -112,7 +115,9 @@ def _copies(now: datetime) -> Iterator[Finding]:
 
 def _in_time(what: str, newest: datetime | None, now: datetime, unit: str) -> Iterator[Finding]:
     todo = f"`systemctl status {unit}`, then `systemctl start {unit}`."
-    if newest is None:
+    if newest is None and _is_new(f"{unit}.timer", now):
+        yield ok(AREA, f"the first {what} is due tonight")
+    elif newest is None:
         yield broken(AREA, f"there is no {what} yet", _NOT_NOW, todo)
     elif now - newest > _DAY:
         yield broken(AREA, f"the last {what} is {span(now - newest)} old", _NOT_NOW, todo)
@@ -122,3 +127,8 @@ def _in_time(what: str, newest: datetime | None, now: datetime, unit: str) -> It
 
 def _has_unit(name: str) -> bool:
     return (ROOT / "etc/systemd/system" / name).exists()
+
+
+def _is_new(timer: str, now: datetime) -> bool:
+    """Installed since the last night: nothing could have come of it yet."""
+    return _has_unit(timer) and now - changed_at(ROOT / "etc/systemd/system" / timer) < _DAY

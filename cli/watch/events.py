@@ -14,6 +14,8 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from appliance import log
+
 UNITS = tuple(
     f"karamail-{name}.service"
     for name in ("guardian", "sender", "admin", "mail", "audit", "witness", "watch")
@@ -87,4 +89,5 @@ def follow(events: Events) -> None:
             for entry in journal.stdout:
                 found = json.loads(entry)
                 events.take(found.get("_SYSTEMD_UNIT", ""), found.get("MESSAGE") or "")
+        log.journal_ended(journal.returncode)
         time.sleep(_AGAIN_S)

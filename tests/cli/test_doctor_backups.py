@@ -27,7 +27,7 @@ def rack(tmp_path: Path, node: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The root of a node with a repository, after a night in which all went well."""
     root = tmp_path / "root"
     for name in UNITS:
-        put(root / "etc/systemd/system" / name)
+        put(root / "etc/systemd/system" / name, hours_ago=900)
     put(root / "etc/pgbackrest/pgbackrest.conf")
     put(root / "var/lib/karamail-backup/carried", hours_ago=7)
     put(root / "var/lib/karamail-keys/20261126T1845Z.cms", hours_ago=7)
@@ -98,6 +98,16 @@ def test_wal_that_no_repository_takes(
     found = faults(karamail, "backups")
     assert [told for told, _ in found] == ([status] if status else [])
     assert not status or found[0][1].startswith("2 WAL files wait for a repository, the first for ")
+
+
+def test_a_node_that_was_installed_today_has_until_tomorrow(rack: Path, karamail: Karamail) -> None:
+    (rack / "var/lib/karamail-backup/proved.json").unlink()
+    (rack / "var/lib/karamail-keys/20261126T1845Z.cms").unlink()
+    timers = ("karamail-restore-test.timer", "karamail-backup-keys.timer")
+    for hours_ago, told in ((20, []), (30, ["broken", "broken"])):
+        for name in timers:
+            put(rack / "etc/systemd/system" / name, hours_ago=hours_ago)
+        assert [status for status, _ in faults(karamail, "backups")] == told
 
 
 @pytest.mark.parametrize(

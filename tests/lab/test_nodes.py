@@ -163,7 +163,8 @@ def test_the_firewall_is_the_one_on_paper(node: str) -> None:
     users = {line.split(":")[2]: line.split(":")[0] for line in host.on(node, "getent passwd").splitlines()}
     live = host.on(node, "nft --stateless list ruleset")
     live = re.sub(r"\n\t\telements = \{[^}]*limit rate[^}]*\}", "", live)
-    live = re.sub(r"skuid (\d+)", lambda match: f"skuid {users[match[1]]}", live)
+    for found in set(re.findall(r"skuid (?:!= )?(?:\{[^}]*\}|\d+)", live)):
+        live = live.replace(found, re.sub(r"\d+", lambda match: users[match[0]], found))
     assert live == GOLDEN.read_text()
 
 

@@ -1,0 +1,119 @@
+"""The system itself: a table of facts, who is let in, what is noticed, what a judge says of it."""
+
+import re
+import subprocess
+
+import pytest
+
+from tests.lab import host, places
+from tests.lab.host import LabRefused
+
+NODES = [node.name for node in places.NODES]
+EXPLAINED = places.ROOT / "docs/security/hardening.md"
+
+FACTS = (
+    ("sshd: keys only",
+     "sshd -T | grep -E '^(passwordauthentication|kbdinteractiveauthentication|permitrootlogin) '",
+     "permitrootlogin no\npasswordauthentication no\nkbdinteractiveauthentication no"),
+    ("sshd: one host key", "sshd -T | grep '^hostkey '; ls /etc/ssh/ssh_host_*key",
+     "hostkey /etc/ssh/ssh_host_ed25519_key\n/etc/ssh/ssh_host_ed25519_key"),
+    ("sshd: nothing rides along",
+     "sshd -T | grep -E '^(x11forwarding|allowtcpforwarding|allowagentforwarding|permittunnel) ' | sort",
+     "allowagentforwarding no\nallowtcpforwarding no\npermittunnel no\nx11forwarding no"),
+    ("sshd: the operator only", "sshd -T | grep '^allowusers '", "allowusers vendor"),
+    ("sudo in a terminal of its own, and for five minutes",
+     "visudo --check --quiet && sudo -l -U vendor | grep -o -E 'use_pty, timestamp_timeout=5'",
+     "use_pty, timestamp_timeout=5"),
+    ("no password opens root", "passwd --status root | cut -d ' ' -f 2", "L"),
+    ("nobody but root has uid 0", "awk -F: '$3 == 0 {print $1}' /etc/passwd", "root"),
+    ("no account without a password that is not locked", "awk -F: '$2 == \"\" {print $1}' /etc/shadow", ""),
+    ("users of zones can log in nowhere",
+     "getent passwd | grep ^karamail- | cut -d: -f7 | sort -u", "/usr/sbin/nologin"),
+    ("no redirects, no source routes",
+     "sysctl --values net.ipv4.conf.all.accept_redirects net.ipv4.conf.all.send_redirects "
+     "net.ipv4.conf.default.accept_source_route net.ipv4.conf.all.rp_filter | xargs", "0 0 0 1"),
+    ("no core dump", "systemctl show --value --property DefaultLimitCORE", "0"),
+    ("nothing that everybody may write",
+     "find /etc /usr /opt/karamail -xdev -type f -perm -0002 2>/dev/null | head", ""),
+    ("secrets are root's alone",
+     "find /etc/karamail/secrets /etc/karamail/database ! -user root -o -type f -perm /077 | head", ""),
+    ("packages come from the bundle alone",
+     "grep -rhs ^URIs: /etc/apt/sources.list.d; ls /etc/apt/sources.list 2>/dev/null; true",
+     "URIs: file:/srv/karamail-bundle/apt"),
+    ("who guesses is shut out", "fail2ban-client status sshd | grep -c 'Journal matches'", "1"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("node", NODES)
+@pytest.mark.parametrize(("fact", "command", "told"), FACTS, ids=[fact for fact, _, _ in FACTS])
+def test_facts(node: str, fact: str, command: str, told: str) -> None:
+    assert host.on(node, command).strip() == told, fact
+
+
+@pytest.mark.parametrize(
+    ("user", "options"),
+    [
+        (
+            "vendor",
+            ["-o", "PubkeyAuthentication=no", "-o", "PreferredAuthentications=password,keyboard-interactive"],
+        ),
+        ("root", ["-i", str(places.KEY)]),
+        ("karamail-admin", ["-i", str(places.KEY)]),
+    ],
+)
+def test_who_has_no_key_or_is_no_operator_is_not_let_in(user: str, options: list[str]) -> None:
+    words = host.inside(
+        "wire", "ssh", "-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={places.KNOWN_HOSTS}",
+        "-o", "IdentitiesOnly=yes", *options, f"{user}@{places.BY_NAME['n1'].rack}", "true",
+    )  # fmt: skip
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 255
+    assert "Permission denied (publickey)" in done.stderr
+    assert "evidence" in done.stderr, "the words before a login"
+
+
+def test_a_file_that_somebody_changed_is_found_that_night_and_the_node_is_in_alarm() -> None:
+    host.on("n3", "mv /usr/sbin/nft /root/kept; (cat /root/kept; echo) > /usr/sbin/nft")
+    try:
+        with pytest.raises(LabRefused):
+            host.on("n3", "systemctl start karamail-integrity", timeout_s=300)
+        told = host.on("n3", "journalctl --unit karamail-integrity --since -5min --output cat")
+        assert re.search(r"^f .* /usr/sbin/nft$", told, re.MULTILINE)
+        assert "files differ from what was installed" in told
+    finally:
+        host.on("n3", "mv /root/kept /usr/sbin/nft")
+    host.on("n3", "systemctl start karamail-integrity", timeout_s=300)
+
+
+def test_what_is_compared_with_is_known_to_every_member() -> None:
+    digest = host.on("n3", "sha256sum /var/lib/karamail-integrity/base.db").split()[0]
+    for node in NODES:
+        assert host.on(node, f"grep -rl {digest} /var/log/karamail/n3 | head -1").strip(), node
+
+
+def test_an_update_waits_until_the_others_are_in_order() -> None:
+    host.on("n1", "/usr/local/libexec/karamail-others-work")
+    host.on("n2", "systemctl stop patroni", timeout_s=130)
+    try:
+        with pytest.raises(LabRefused, match="another node is not in order"):
+            host.on("n1", "/usr/local/libexec/karamail-others-work")
+    finally:
+        host.on("n2", "systemctl start patroni")
+    when = "systemctl cat apt-daily-upgrade.timer | sed -n 's/^OnCalendar=//p' | tail -1"
+    days = {host.on(node, when).split()[0] for node in NODES}
+    assert len(days) == len(NODES), "each on a day of its own"
+    told = host.on("n1", "unattended-upgrade --dry-run --debug 2>&1", timeout_s=120)
+    assert "Allowed origins are: origin=Karamail bundle" in told
+    assert "No packages found that can be upgraded unattended" in told
+
+
+def test_the_judge_of_hardening_has_little_to_say_and_all_of_it_is_explained() -> None:
+    host.on("n2", "lynis audit system --quick --no-colors --quiet || true", timeout_s=300)
+    report = host.on("n2", "cat /var/log/lynis-report.dat")
+    index = re.search(r"^hardening_index=(\d+)$", report, re.MULTILINE)
+    assert index
+    assert int(index[1]) >= 85
+    assert not re.findall(r"^warning\[\]=(\S+?)\|", report, re.MULTILINE)
+    left = set(re.findall(r"^suggestion\[\]=([A-Z]+-\d+)\|", report, re.MULTILINE))
+    explained = set(re.findall(r"^\| ([A-Z]+-\d+) \|", EXPLAINED.read_text(), re.MULTILINE))
+    assert left <= explained, left - explained
