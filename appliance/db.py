@@ -226,12 +226,23 @@ def migrate() -> list[str]:
     return applied
 
 
+CONTRACT = "_contract"
+"""So ends the name of a migration with which the version before cannot live."""
+
+
 def check_schema() -> None:
-    """Raises `SchemaMismatch` when the database is not at this program's last migration."""
+    """Raises `SchemaMismatch` when the database is not this program's.
+
+    Beyond its last migration may be those of a newer version, as long as they only add
+    (`appliance.migrations`): while a rack is upgraded, and after the way back.
+    """
     with guarded():
         status = Runner(database.obj, str(MIGRATIONS)).status()
     missing = [row.name for row in status if not row.applied]
-    unknown = [row.name for row in status if row.path is None]
+    last = max(row.name for row in status if row.path is not None)
+    unknown = [
+        row.name for row in status if row.path is None and (row.name < last or row.name.endswith(CONTRACT))
+    ]
     if missing:
         raise SchemaMismatch(f"the database lacks {', '.join(missing)}: run `karamail db migrate`")
     if unknown:

@@ -2,8 +2,8 @@
 
 Owns the GROUP BYs that the ward's page, `karamail status` and the watch show: what was accepted and what
 refused, how long an accepted mail took from the moment at which it might go to the 250, how often a carrier
-put one off, and what waits for it now. No stored counters: the rows say it, and an index by time keeps it cheap however
-old the database is. Refuses addresses and schools. Cannot fail but as the database does.
+put one off, and what waits for it now. No stored counters: the rows say it, and an index by time keeps it
+cheap however old the database is. Refuses addresses and schools. Cannot fail but as the database does.
 """
 
 from dataclasses import dataclass

@@ -15,6 +15,7 @@ from cli import (
     account,
     audit,
     bounce,
+    canary,
     code,
     configuration,
     database,
@@ -78,6 +79,7 @@ main.add_command(account.account)
 main.add_command(device.device)
 main.add_command(audit.audit)
 main.add_command(bounce.bounce)
+main.add_command(canary.canary)
 main.add_command(route.route)
 main.add_command(code.code)
 main.add_command(registrants.registrants)

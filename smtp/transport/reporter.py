@@ -14,16 +14,17 @@ from urllib.parse import unquote, urlsplit
 
 from appliance import address, clock, log, transport
 from appliance.config import Config
-from appliance.delivery.outcome import Kind, Outcome
+from appliance.delivery.outcome import Kind
 from appliance.errors import AddressInvalid
 from appliance.keys import Keyring
 from smtp.dkim import Signer
 from smtp.resolver import NoAnswer, Resolver
 from smtp.route import NoRoute, Router
-from smtp.terms import CourierSettings, Message, Unreachable
+from smtp.terms import CourierSettings, Unreachable
 from smtp.transport.approach import Approach
 from smtp.transport.https import Https, HttpsFailed
 from smtp.transport.policies import NoPolicies
+from smtp.transport.single import carry
 from smtp.transport.store import in_thread
 from smtp.transport.tally import DAY_S, Counted, Tally, read
 from smtp.transport.tlsrpt import MEDIA_TYPE, Report, Submitter, destinations
@@ -110,29 +111,11 @@ class Reporter:
             return False
         headers, body = report.mail(self._config.mail.from_address, to.wire(quoted=True), clock.now())
         content = signer.template(headers[2:], body).sign(headers[:2])
-        letter = _Letter(Message(0, b"", to.wire().encode(), content))
         try:
-            route = await self._router.find(to.domain)
-            courier = await self._approach.connect(route, self._settings, letter, "tls-report")
+            outcome = await carry(
+                content, to, "tls-report",
+                router=self._router, approach=self._approach, settings=self._settings,
+            )  # fmt: skip
         except (NoRoute, Unreachable):
             return False
-        await courier.run()
-        return letter.outcome is not None and letter.outcome.kind is Kind.ACCEPTED
-
-
-class _Letter:
-    """A courier's source of one."""
-
-    def __init__(self, message: Message) -> None:
-        self._message: Message | None = message
-        self.outcome: Outcome | None = None
-
-    def take(self) -> Message | None:
-        message, self._message = self._message, None
-        return message
-
-    def committing(self, message: Message) -> None:
-        """Nothing to note: a report that comes twice has the same id."""
-
-    def settle(self, message: Message, outcome: Outcome) -> None:  # noqa: ARG002
-        self.outcome = outcome
+        return outcome is not None and outcome.kind is Kind.ACCEPTED
