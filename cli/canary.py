@@ -5,6 +5,7 @@ far it came.
 """
 
 import click
+import uvloop
 
 from appliance.config import Zone
 from appliance.keystore import open_keyring
@@ -21,5 +22,5 @@ def canary(context: Context) -> None:
     from smtp import canary as mail
 
     config = context.connect(Zone.MAIL)
-    outcome = mail.send(config, open_keyring(config, Zone.MAIL))
+    outcome = uvloop.run(mail.send(config, open_keyring(config, Zone.MAIL)))
     click.echo(f"the receiver has it ({outcome.code} {outcome.enhanced})")

@@ -9,8 +9,6 @@ import secrets
 import socket
 from email.utils import format_datetime
 
-import uvloop
-
 from appliance import address, clock
 from appliance.config import Config
 from appliance.delivery.outcome import Kind, Outcome
@@ -26,14 +24,11 @@ _SUBJECT = "Karamail: %s sends mail"
 _BODY = "This mail was sent by {host} after an upgrade, to see that it sends mail. Nothing is to be done.\r\n"
 
 
-def send(config: Config, keyring: Keyring) -> Outcome:
+async def send(config: Config, keyring: Keyring) -> Outcome:
     """Sends it, and returns when the receiver has it. Raises `OperatorError`."""
     if config.faults.mail_to is None:
         raise OperatorError("nobody to send it to: set faults.mail_to (alerts_mail_to in the inventory)")
-    return uvloop.run(_send(config, keyring, address.parse(config.faults.mail_to)))
-
-
-async def _send(config: Config, keyring: Keyring, to: address.Address) -> Outcome:
+    to = address.parse(config.faults.mail_to)
     signer = Renderer(config, keyring).signer
     transport = Transport(config, keyring, signer)
     host = socket.gethostname()

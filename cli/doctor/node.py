@@ -59,7 +59,7 @@ def mail_port(config: Config) -> Iterator[Finding]:
 def listeners(port: int) -> int:
     """How many sockets listen on a port: each worker has one of its own (SO_REUSEPORT)."""
     count = 0
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+    for table in ("/proc/self/net/tcp", "/proc/self/net/tcp6"):
         try:
             rows = Path(table).read_text().splitlines()[1:]
         except OSError:

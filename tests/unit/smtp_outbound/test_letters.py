@@ -13,6 +13,7 @@ MARKS = {
     "ward": "みどり区", "ward_en": "Midori Ward",
     "size": "43000", "root": "AAAA", "at": "2026-11-26 06:00:00", "key": "touroku.example/karamail+0+A",
     "cosigned": "2",
+    "lasting": "2", "over": "0", "worst": "n2 disk", "faults": "BROKEN   n2 disk  (04-08 06:00 -)",
     "url": "https://touroku.example/r/abc", "hours": "24", "inquiry": "お問い合わせ / Questions: 03",
 }  # fmt: skip
 ROWS = [SchoolClass(id=n, grade="1年", label=f"{n}組", sort_key=n) for n in range(1, 41)]
