@@ -52,7 +52,7 @@ format: $(TOOLS) ## rewrite layout and import order as `make check` wants them
 test: setup check $(ANSIBLE) ## everything that says whether it works: make test [LONG=1] [ARGS="-k codes tests/flows"]
 	@.ci/packages.sh
 	@$(MAKE) judges
-	@LONG="$(LONG)" $(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@LONG="$(filter-out 0,$(LONG))" $(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 scan: setup $(SCANNER) ## the three sites under wapiti, from outside and logged in; some minutes
 	@.ci/packages.sh
@@ -79,7 +79,7 @@ lab-deploy: lab-ready ## the playbook again: make lab-deploy [ARGS="--check --di
 	@exec $(PY) -m tests.lab deploy $(ARGS)
 
 lab-test: $(TOOLS) ## what tests/lab says about them: make lab-test [ARGS=tests/lab/test_story.py]
-	@exec $(PY) -m tests.lab test $(ARGS)
+	@LONG="$(filter-out 0,$(LONG))" exec $(PY) -m tests.lab test $(ARGS)
 
 lab-down: $(TOOLS) ## ends them
 	@exec $(PY) -m tests.lab down
