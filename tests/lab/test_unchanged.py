@@ -10,13 +10,14 @@ import pytest
 
 from tests.lab import deployment
 
+pytestmark = pytest.mark.timeout(1000)
 _RECAP = re.compile(r"^(n\d)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 
 
 @pytest.mark.parametrize("arguments", [[], ["--check"]], ids=["again", "check mode"])
 def test_nothing_changes(arguments: list[str]) -> None:
     words = deployment.command("site.yml", arguments)
-    done = subprocess.run(words, cwd=deployment.ANSIBLE, capture_output=True, text=True, timeout=580)
+    done = subprocess.run(words, cwd=deployment.ANSIBLE, capture_output=True, text=True, timeout=900)
     recap = {name: tuple(map(int, rest)) for name, *rest in _RECAP.findall(done.stdout)}
     assert set(recap) == {"n1", "n2", "n3"}, done.stdout[-3000:]
     for name, (_ok, changed, unreachable, failed) in recap.items():
