@@ -18,8 +18,10 @@ from tests.lab.places import Node
 INCLUDED = (
     "apt", "systemd-sysv", "dbus", "libpam-systemd", "udev", "openssh-server", "sudo", "python3",
     "python3-apt",
-    "iproute2", "iputils-ping", "procps", "ca-certificates",
+    "iproute2", "iputils-ping", "procps", "ca-certificates", "cryptsetup-bin",
 )  # fmt: skip
+VOLUME, PASSPHRASE = "/var/lib/volume.img", "typed-into-the-installer"
+"""As the lab's inventory has them."""
 _CAPABILITIES = "CAP_NET_ADMIN,CAP_NET_RAW,CAP_SYS_ADMIN,CAP_SYS_NICE,CAP_IPC_LOCK,CAP_SYSLOG"
 _BOOT_S = 60.0
 _DISK_GB = 5
@@ -77,9 +79,22 @@ def prepare(node: Node) -> None:
     home.mkdir(mode=0o700)
     shutil.copy(places.KEY.with_suffix(".pub"), home / "authorized_keys")
     host.run("chroot", node.root, "chown", "-R", "vendor:vendor", "/home/vendor/.ssh")
+    _encrypt(node)
     public = (node.root / "etc/ssh/ssh_host_ed25519_key.pub").read_text().split()
     others = [line for line in places.KNOWN_HOSTS.read_text().splitlines() if line.split()[0] != node.rack]
     places.KNOWN_HOSTS.write_text("\n".join([*others, f"{node.rack} {public[0]} {public[1]}"]) + "\n")
+
+
+def _encrypt(node: Node) -> None:
+    """A volume such as Debian's installer makes, in a file: the lab's kernel cannot map one."""
+    volume = node.root / VOLUME.lstrip("/")
+    with volume.open("wb") as file:
+        file.truncate(32 * 2**20)
+    subprocess.run(
+        ["chroot", node.root, "cryptsetup", "luksFormat", "--batch-mode", "--type", "luks2",
+         "--pbkdf-memory", "65536", "--pbkdf-force-iterations", "4", "--key-file", "-", VOLUME],
+        input=PASSPHRASE.encode(), check=True, capture_output=True,
+    )  # fmt: skip
 
 
 def make_keys() -> None:

@@ -173,7 +173,7 @@ def test_from_the_internet_only_mail_and_sites_are_open() -> None:
         assert _open(places.ATTACKER, node.front) == {25, 80, 443}
 
 
-_RACK = (2379, 2380, 2381, 5432, 6514, 8008, 8432, 9094, 9100)
+_RACK = (2379, 2380, 2381, 5432, 6514, 7500, 8008, 8432, 9094, 9100)
 _PORTS = (22, 25, 53, 80, 123, 443, *_RACK, 8001, 8002, 8003, 9001, 9090, 9093)
 
 
@@ -204,7 +204,7 @@ def test_who_has_one_user_of_a_node_is_not_let_near_what_others_say(user: str, p
 def test_a_zone_reaches_neither_agreement_nor_alerts_of_its_own_node(zone: str) -> None:
     """It has a certificate of the rack; but it may not even knock."""
     own = places.BY_NAME["n1"].rack
-    assert _knock("n1", f"karamail-{zone}", own, (*_RACK, 9090, 9093)) <= {5432, 6514}
+    assert _knock("n1", f"karamail-{zone}", own, (*_RACK, 9090, 9093)) <= {5432, 6514, 7500}
     assert not _knock("n1", f"karamail-{zone}", "127.0.0.1", (9090, 9093))
 
 
