@@ -43,9 +43,14 @@ class Seen:
 
 
 def notice(faults: Iterable[Seen], now: datetime) -> None:
-    """Writes down what is wrong at this moment, and ends what nobody sees any more."""
+    """Writes down what is wrong at this moment, and ends what nobody sees any more.
+
+    Of one fault that is seen as a warning and as broken, the worse counts; what grows worse is told again.
+    """
+    mildest_first = sorted(faults, key=lambda fault: fault.severity, reverse=True)
+    worst = {(fault.name, fault.node, fault.area): fault for fault in mildest_first}
     with db.transaction():
-        for each in sorted(faults, key=lambda fault: (fault.name, fault.node, fault.area)):
+        for _, each in sorted(worst.items()):  # all nodes in one order: no deadlock
             db.statement(
                 _NOTICE, each.name, each.node, each.area, each.severity, each.what[:_SHORT],
                 each.todo[:_SHORT], micros(now), micros(now),
@@ -61,7 +66,8 @@ _NOTICE = """
     ON CONFLICT (name, node, area) DO UPDATE SET
         severity = excluded.severity, what = excluded.what, todo = excluded.todo, seen_at = excluded.seen_at,
         began_at = CASE WHEN fault.ended_at IS NULL THEN fault.began_at ELSE excluded.began_at END,
-        told_at = CASE WHEN fault.ended_at IS NULL THEN fault.told_at END,
+        told_at = CASE WHEN fault.ended_at IS NULL
+            AND NOT (fault.severity = 'warning' AND excluded.severity = 'broken') THEN fault.told_at END,
         ended_at = NULL
 """
 

@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+from dataclasses import replace
 from datetime import timedelta
 
 import time_machine
@@ -79,6 +80,18 @@ def test_what_lasts_is_told_again_the_next_day_and_what_is_over_once(
     fault.notice([DISK], clock.now())
     assert tell(ward) == 1
     assert "WARNING  n2 /" in letters(ward)[0][1]
+
+
+def test_what_grows_worse_is_told_again_and_what_grows_better_is_not(ward: Ward) -> None:
+    full = replace(DISK, severity="broken", what="3 % of / are free")
+    fault.notice([DISK], clock.now())
+    assert tell(ward) == 1
+    for seen in ([full, DISK], [DISK, full]):  # both rules fire
+        fault.notice(seen, clock.now())
+        assert Fault.get().severity == "broken"
+    assert (tell(ward), tell(ward)) == (1, 0)
+    fault.notice([DISK], clock.now())
+    assert tell(ward) == 0
 
 
 def test_what_comes_back_begins_anew(ward: Ward, morning: time_machine.Traveller) -> None:
