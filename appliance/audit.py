@@ -74,6 +74,7 @@ class Act(StrEnum):
     RECORDS_READ = "records.read"
     RECORDS_EXPORTED = "records.exported"
     RECORDS_EXPIRED = "records.expired"  # their time is over; `object_id` is the first position that stays
+    SECRETS_EXCHANGED = "secrets.exchanged"  # all zones' keys, and all that was sealed by them
     LOGIN_REFUSED = "login.refused"
     REFUSED = "refused"  # what somebody may not, or is not there for him
 

@@ -8,6 +8,7 @@ Refuses to count attempts (`second_step` does). Fails with `FactorRefused`.
 import hmac
 import os
 import unicodedata
+from collections.abc import Mapping
 from datetime import datetime
 
 import pyotp
@@ -47,8 +48,7 @@ def add(keyring: Keyring, who: Person, name: str, secret: str, code: str, now: d
     if step is None:
         raise FactorRefused("code")
     number = row_id()
-    nonce = os.urandom(_NONCE_OCTETS)
-    sealed = nonce + _cipher(keyring).encrypt(nonce, secret.encode(), _place(who, number))
+    sealed = _sealed(keyring, _place(who.zone, who.account_id, number), secret)
     factor: Factor = Factor.create(
         id=number, account=who.account_id, zone=who.zone, kind="totp", name=name, secret=sealed,
         last_step=step, created_at=now,
@@ -62,7 +62,7 @@ def check(keyring: Keyring, who: Person, code: str, now: datetime) -> Factor:
     for factor in Factor.select().where(
         Factor.account == who.account_id, Factor.zone == who.zone, Factor.kind == "totp"
     ):
-        step = _step(_secret(keyring, who, factor), code, now)
+        step = _step(_secret(keyring, factor), code, now)
         if step is None:
             continue
         with db.transaction():
@@ -78,6 +78,24 @@ def check(keyring: Keyring, who: Person, code: str, now: datetime) -> Factor:
     raise FactorRefused("replayed" if replayed else "code")
 
 
+def reseal(keyrings: Mapping[str, tuple[Keyring, Keyring]]) -> int:
+    """Seals all secrets anew, from the old keyring of a site to its new one; returns how many there are.
+
+    Raises `KeyRefused`.
+    """
+    rows = list(Factor.select().where(Factor.kind == "totp"))
+    for factor in rows:
+        old, new = keyrings[factor.zone]
+        sealed = _sealed(new, _place(factor.zone, factor.account_id, factor.id), _secret(old, factor))
+        Factor.update(secret=sealed).where(Factor.id == factor.id).execute()
+    return len(rows)
+
+
+def _sealed(keyring: Keyring, place: bytes, secret: str) -> bytes:
+    nonce = os.urandom(_NONCE_OCTETS)
+    return nonce + _cipher(keyring).encrypt(nonce, secret.encode(), place)
+
+
 def _step(secret: str, code: str, now: datetime) -> int | None:
     """The step whose code was typed; compared in constant time."""
     typed = "".join(unicodedata.normalize("NFKC", code).split())
@@ -89,11 +107,15 @@ def _step(secret: str, code: str, now: datetime) -> int | None:
     return found
 
 
-def _secret(keyring: Keyring, who: Person, factor: Factor) -> str:
+def _secret(keyring: Keyring, factor: Factor) -> str:
     sealed = bytes(factor.secret)
     nonce, content = sealed[:_NONCE_OCTETS], sealed[_NONCE_OCTETS:]
     try:
-        return _cipher(keyring).decrypt(nonce, content, _place(who, factor.id)).decode()
+        return (
+            _cipher(keyring)
+            .decrypt(nonce, content, _place(factor.zone, factor.account_id, factor.id))
+            .decode()
+        )
     except InvalidTag:
         raise KeyRefused(
             "a one-time secret does not belong to its row, or second-factor.key was replaced"
@@ -104,5 +126,5 @@ def _cipher(keyring: Keyring) -> AESGCM:
     return AESGCM(keyring.secret("second-factor.key"))
 
 
-def _place(who: Person, factor_id: int) -> bytes:
-    return "\x1f".join(("1", "factor", "secret", who.zone, str(who.account_id), str(factor_id))).encode()
+def _place(zone: str, account_id: int, factor_id: int) -> bytes:
+    return "\x1f".join(("1", "factor", "secret", zone, str(account_id), str(factor_id))).encode()

@@ -9,6 +9,7 @@ nodes. Refuses to overwrite a file. Fails with `SecretMissing`.
 import os
 import secrets as random
 from base64 import b64encode
+from collections.abc import Iterable
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,13 +18,15 @@ from appliance.config import Keeper
 from appliance.keys import secrets
 
 SEAL, WITNESS = (Keeper.SEALER, "seal.key"), (Keeper.WITNESS, "witness.key")
-_ALL = (SEAL, WITNESS, *((keeper, secrets.ROLE_PASSWORD) for keeper in Keeper))
+PASSWORDS = tuple((keeper, secrets.ROLE_PASSWORD) for keeper in Keeper)
 
 
-def create(secrets_dir: Path) -> list[Path]:
+def create(
+    secrets_dir: Path, which: Iterable[tuple[Keeper, str]] = (SEAL, WITNESS, *PASSWORDS)
+) -> list[Path]:
     """Creates what is not there and returns the new files."""
     made = []
-    for keeper, name in _ALL:
+    for keeper, name in which:
         path = secrets_dir / keeper / name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if path.exists():

@@ -21,6 +21,7 @@ overwrite a file: a lost key is lost data. Fails with `SecretMissing`, naming th
 import os
 import secrets as random
 from base64 import b64decode, b64encode
+from collections.abc import Collection
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -83,8 +84,11 @@ def read_file(folder: Path, name: str) -> bytes:
         ) from None
 
 
-def create_secrets(secrets_dir: Path) -> list[Path]:
-    """Creates every secret that is not there yet and returns the new files. Existing ones stay untouched."""
+def create_secrets(secrets_dir: Path, *, leave: Collection[str] = ()) -> list[Path]:
+    """Creates every secret that is not there yet and returns the new files. Existing ones stay untouched.
+
+    `leave`: names of files not to be made.
+    """
     made = []
     shared: dict[str, bytes] = {}
     for zone, names in SECRETS.items():
@@ -92,6 +96,8 @@ def create_secrets(secrets_dir: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in names:
             path = folder / name
+            if name in leave:
+                continue
             if path.exists():
                 if name in SHARED:
                     shared[name] = path.read_bytes()

@@ -286,7 +286,9 @@ def test_a_worker_that_was_frozen_longer_than_its_lease_lets_go(tmp_path: Path, 
         sent = house.send(*house.school(400))
         frozen = house.worker("1")
         until(lambda: len(receiver.mails()) >= 20, why="it is on its way")
-        frozen.send_signal(signal.SIGSTOP)
+        with db.transaction():  # not while it holds SQLite's one lock, which nobody would take from it
+            frozen.send_signal(signal.SIGSTOP)
+            until(lambda: _asleep(frozen.pid), why="it sleeps")
         house.worker("2")
         receiver.obey()
         house.wait_until(sent, ACCEPTED, 400)
@@ -302,6 +304,10 @@ def test_a_worker_that_was_frozen_longer_than_its_lease_lets_go(tmp_path: Path, 
         assert {
             house.delivery_of(mail) for mail in receiver.mails() if mail.to in doubled
         } <= house.uncertain()
+
+
+def _asleep(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 @pytest.mark.postgres

@@ -72,6 +72,7 @@ ACTS = {
     Act.EVIDENCE_OPENED: later("確かでない宛先の一覧を開いた(氏名・アドレス)"),
     Act.RECORDS_READ: later("操作記録を見た"),
     Act.RECORDS_EXPORTED: later("操作記録を書き出した"),
+    Act.SECRETS_EXCHANGED: later("すべての鍵を取り替えた"),
     Act.RECORDS_EXPIRED: later("期間を過ぎた操作記録を消した"),
     Act.REFUSED: later("認められていない操作をしようとした"),
 }
