@@ -49,6 +49,8 @@ def up() -> None:
 def _open_internet() -> None:
     places.MAILBOXES.parent.mkdir(parents=True, exist_ok=True)
     processes.start("internet", host.inside("internet", sys.executable, "-m", "tests.lab.internet"))
+    deployment.publish_addresses()
+    authority.open_acme()
 
 
 def deploy(arguments: list[str]) -> None:
@@ -68,7 +70,8 @@ def down() -> None:
     """Ends every process, takes away namespaces and overlays."""
     for node in places.NODES:
         nodes.power_off(node)
-    processes.end("internet")
+    for name in ("acme", "internet"):
+        processes.end(name)
     for node in places.NODES:
         nodes.forget(node)
     wires.remove()

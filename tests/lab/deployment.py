@@ -36,17 +36,25 @@ def command(book: str, arguments: list[str]) -> list[str]:
     )  # fmt: skip
 
 
+def publish_addresses() -> None:
+    """Does what the installer does first at the ward's DNS provider: every name leads to the rack."""
+    policies = dict.fromkeys(places.POLICY_HOSTS, places.VIRTUAL)
+    mail = {node.mx: node.front for node in places.NODES}
+    internet.publish(_addresses(_sites() | policies | mail))
+
+
 def publish_names() -> None:
-    """Does what the installer does at the ward's DNS provider: publishes what `karamail dns` prints."""
-    addresses = dict.fromkeys(places.SITES.values(), places.VIRTUAL) | {places.SITES["admin"]: places.ADMIN}
-    reverse = {f"{node.front.rpartition('.')[2]}.113.0.203.in-addr.arpa.": node.mx for node in places.NODES}
-    internet.publish(
-        "\n".join(
-            [
-                host.on(places.NODES[0].name, "karamail dns"),
-                *(f"{name}. IN A {address}" for name, address in addresses.items()),
-                *(f"{name} IN PTR {mx}." for name, mx in reverse.items()),
-                "",
-            ]
-        )
-    )
+    """And then: publishes what `karamail dns` prints."""
+    reverse = [
+        f"{node.front.rpartition('.')[2]}.113.0.203.in-addr.arpa. IN PTR {node.mx}." for node in places.NODES
+    ]
+    told = host.on(places.NODES[0].name, "karamail dns")
+    internet.publish("\n".join([told, _addresses(_sites()), *reverse, ""]))
+
+
+def _sites() -> dict[str, str]:
+    return dict.fromkeys(places.SITES.values(), places.VIRTUAL) | {places.SITES["admin"]: places.ADMIN}
+
+
+def _addresses(found: dict[str, str]) -> str:
+    return "\n".join(f"{name}. IN A {address}" for name, address in found.items()) + "\n"

@@ -23,6 +23,7 @@ PROGRAMS = (
     "ssh-keygen",
     "ssh",
     "nmap",
+    "pebble",
     "openssl",
 )
 

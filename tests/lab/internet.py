@@ -26,6 +26,7 @@ from tests.lab import places
 ROOT_ZONE = f"""\
 . IN NS a.nic.example.
 a.nic.example. IN A {places.DNS}
+{places.AUTHORITY_NAME}. IN A {places.AUTHORITY}
 """
 _EVERYDAY = 'title = "Everyday"\nseed = "lab"\n[all]\nlatency_ms = [5, 30]\n'
 _CROWD = 60_000

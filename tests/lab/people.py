@@ -17,7 +17,7 @@ from demo.carriers.mailboxes import Mail, Mailboxes
 from demo.phones.owners import ADDRESSES, BY_SLUG, Phone
 from demo.phones.writing import compose
 from tests.lab import places, wires
-from tests.lab.authority import PUBLIC
+from tests.lab.authority import WORLD
 from tests.lab.internet import settled
 from tests.lab.places import Node
 
@@ -53,8 +53,8 @@ def inbox(of: Phone) -> list[Mail]:
 
 
 def _world() -> ssl.SSLContext:
-    """What a phone trusts: the lab's public authority."""
-    return ssl.create_default_context(cafile=PUBLIC / "authority.crt")
+    """What a phone trusts: the lab's public authorities."""
+    return ssl.create_default_context(cafile=WORLD)
 
 
 class Browser:

@@ -59,6 +59,9 @@ BY_NAME = {node.name: node for node in NODES}
 VIRTUAL = "203.0.113.10"
 ADMIN = "203.0.113.9"
 CONTROL = "10.77.0.1"
+AUTHORITY = "198.51.100.80"
+AUTHORITY_NAME = "acme.nic.example"
+"""Issues certificates to whom a name leads (RFC 8555)."""
 GATEWAY = "203.0.113.1"
 DNS = "198.51.100.53"
 CARRIER_NET = "198.51.100"
@@ -67,10 +70,13 @@ GUARDIAN = "198.51.100.99"
 VENDOR = "198.51.100.25"
 """The vendor's own mail server, which takes alerts; only a test that wants them runs it."""
 ATTACKER = "192.0.2.66"
-ON_THE_INTERNET = (DNS, GUARDIAN, VENDOR, ATTACKER, *(f"{CARRIER_NET}.{octet}" for octet in range(11, 17)))
+ON_THE_INTERNET = (
+    DNS, AUTHORITY, GUARDIAN, VENDOR, ATTACKER, *(f"{CARRIER_NET}.{octet}" for octet in range(11, 17)),
+)  # fmt: skip
 
 WARD_DOMAIN = "minamo.example"
 REGISTRATION_DOMAIN = f"touroku.{WARD_DOMAIN}"
 BOUNCE_DOMAIN = f"bounce.{WARD_DOMAIN}"
+POLICY_HOSTS = tuple(f"mta-sts.{domain}" for domain in (REGISTRATION_DOMAIN, BOUNCE_DOMAIN))
 FROM_DOMAIN = f"mail.{WARD_DOMAIN}"
 SITES = {site: f"{site}.{WARD_DOMAIN}" for site in ("guardian", "sender", "admin")}

@@ -1,4 +1,4 @@
-"""People who try again and again while something breaks: a login, an empty mail to whichever node takes it.
+"""People who try again and again while something breaks: a login, an empty mail to each server.
 
 Owns their attempts and when each began and ended. Refuses to know what broke. Cannot fail: an attempt that
 raised is one that did not work.
@@ -7,7 +7,10 @@ raised is one that did not work.
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +18,7 @@ from demo.carriers.mailboxes import box_of
 from demo.phones.owners import Flavour, Phone
 from tests.lab import blasts, people, places
 from tests.lab.people import Browser
+from tests.lab.places import Node
 from tests.lab.ward import PASSWORD
 
 _EVERY_S = 1.0
@@ -23,6 +27,8 @@ _OTHERS_EACH_TIME = 9_000
 """Whoever writes a second time within the hour is put off: a test that is run again has other strangers. The
 carriers know mailboxes up to 60,000."""
 _PATIENCE_S = 8.0
+_PAUSE_S = 3.0
+"""Longer than between two mails that are taken when all is well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,32 +97,56 @@ def log_in() -> str:
 
 
 class Strangers:
-    """New guardians, one after the other, whose carriers try each of our mail servers as MX says."""
+    """New guardians at each of our mail servers, about one a second; a carrier's server knows all three.
+
+    `with Strangers(code) as strangers`.
+    """
 
     def __init__(self, code: str) -> None:
         self._code = code
         self._people = blasts.people(_FIRST_STRANGER + int(time.time()) % _OTHERS_EACH_TIME)
-        self._turn = 0
+        self._one_at_a_time = threading.Lock()
+        self._probes = [Probe(partial(self._send_one, node)) for node in places.NODES]
+        self._entered = ExitStack()
         self.promised: list[str] = []
         """Mailboxes of those who were told 250: each of them gets a reply, or it was a lie."""
 
-    def send_one(self) -> str:
-        person = next(self._people)
+    def __enter__(self) -> Self:
+        for probe in self._probes:
+            self._entered.enter_context(probe)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._entered.close()
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """At all servers."""
+        return [each for probe in self._probes for each in probe.attempts]
+
+    def works_since(self, moment_s: float) -> bool:
+        """Whether some server took a mail that was sent after the moment."""
+        return any(probe.works_since(moment_s) for probe in self._probes)
+
+    def outage_s(self, since_s: float, until_s: float) -> float:
+        """How long after `since_s` some server took mails again without a pause; 0 where one always did."""
+        taken = sorted(each.ended_s for each in self.attempts if each.worked and each.ended_s >= since_s)
+        ends = [after for before, after in pairwise([since_s, *taken]) if after - before > _PAUSE_S]
+        if not taken or until_s - taken[-1] > _PATIENCE_S:
+            return time.monotonic() - since_s
+        return ends[-1] - since_s if ends else 0.0
+
+    def _send_one(self, node: Node) -> str:
+        with self._one_at_a_time:
+            person = next(self._people)
         phone = Phone("", person.name, "", person.address.wire(), Flavour.ANDROID, "ja", "", "")
-        self._turn += 1
-        said = []
-        for offset in range(len(places.NODES)):
-            node = places.NODES[(self._turn + offset) % len(places.NODES)]
-            try:
-                code, _words = people.send_empty_mail(phone, self._code, node, timeout_s=_PATIENCE_S)
-            except OSError as error:
-                said.append(f"{node.name} {type(error).__name__}")
-                continue
-            if code == 250:
-                self.promised.append(box_of(person.address))
-                return "250"
-            said.append(f"{node.name} {code}")
-        raise ConnectionError("; ".join(said))
+        code, words = people.send_empty_mail(phone, self._code, node, timeout_s=_PATIENCE_S)
+        if code != 250:
+            raise ConnectionError(f"{node.name} {code} {words!r}")
+        self.promised.append(box_of(person.address))
+        return "250"
 
     def unanswered(self) -> list[str]:
         """Who was promised something and has nothing."""

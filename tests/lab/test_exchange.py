@@ -1,0 +1,98 @@
+"""A machine was stolen: all secrets are exchanged as the runbook says, while people try to come in."""
+
+import json
+import time
+
+from tests.lab import deployment, host, people, places, strikes, ward
+from tests.lab.probes import Probe, log_in
+from tests.lab.ward import Founded
+from tests.support.waiting import until
+
+_STANDS_STILL_S = 180.0
+"""As the runbook promises, on a lab's two cores for three nodes and all who try."""
+_REGISTER = """
+import os
+from pathlib import Path
+from appliance import address, clock, config, db, keystore, registration, token
+from appliance.config import Zone
+from appliance.models import SchoolClass
+from appliance.registration.request import link_token
+settings = config.load(Path("/etc/karamail/operator.toml"))
+db.connect(settings)
+mail, form = (keystore.open_keyring(settings, zone) for zone in (Zone.MAIL, Zone.GUARDIAN))
+made = registration.request(mail, local_part="%s", sender=address.parse("kizuna@docomo.ne.jp"),
+                            digest=os.urandom(32), now=clock.now(), budget=10)
+registration.confirm(form, token.write(link_token(mail, made.registration_id)), now=clock.now(),
+                     school_class_id=SchoolClass.get(SchoolClass.school == %d).id,
+                     child_name="木綱 千夏", guardian_name="木綱 母")
+"""
+_LISTED = """
+import json
+from pathlib import Path
+from appliance import config, db, keystore
+from appliance.actor import Actor, Role
+from appliance.config import Zone
+from appliance.directory import registrants
+settings = config.load(Path("/etc/karamail/operator.toml"))
+db.connect(settings)
+clerk = Actor(0, Role.PRINCIPAL, frozenset({%d}), Zone.ADMIN)
+rows = registrants.page(clerk, keystore.open_keyring(settings, Zone.ADMIN), %d, None, 50).rows
+print(json.dumps(sorted([row.child_name, row.guardian_name, row.address] for row in rows)))
+"""
+
+
+def listed(node: str, school: Founded) -> list[list[str]]:
+    found: list[list[str]] = json.loads(ward.python(node, _LISTED % (school.id, school.id)).splitlines()[-1])
+    return found
+
+
+def digests(node: str) -> dict[str, str]:
+    """Of all secrets on a node."""
+    told = host.on(node, "cd /etc/karamail/secrets; find . -type f -exec sha256sum {} +")
+    return {name: digest for digest, name in (line.split() for line in told.splitlines())}
+
+
+def test_all_secrets_are_new_and_nobody_is_lost(school: Founded) -> None:
+    until(strikes.whole, within_s=60, why="all three nodes")
+    ward.python("n1", _REGISTER % (school.code, school.id))
+    guardians, before = listed("n1", school), digests("n1")
+    assert ["木綱 千夏", "木綱 母", "kizuna@docomo.ne.jp"] in guardians
+    with Probe(log_in) as login:
+        until(lambda: login.works_since(0), within_s=30, why="all is well before")
+        began_s = time.monotonic()
+        said = json.dumps({"exchange_confirmed": places.WARD_DOMAIN})
+        deployment.play(["--extra-vars", said], book="exchange.yml")
+        until(lambda: login.works_since(time.monotonic() - 5), within_s=60, why="a login")
+        still_s = stood_still_s(login, began_s)
+    print(f"stood still for {still_s:.0f} s")
+    assert still_s <= _STANDS_STILL_S
+    after = digests("n1")
+    assert set(after) == set(before)
+    assert {name for name in before if after[name] == before[name]} == {
+        "./mail/dkim.json",
+        "./audit/seal.key",
+        "./witness/witness.key",
+    }
+    for node in ("n2", "n3"):
+        same = {name: digest for name, digest in digests(node).items() if "witness.key" not in name}
+        assert same.items() <= after.items()
+        assert listed(node, school) == guardians
+    assert all(json.loads(host.on(n.name, "karamail audit verify --json"))["whole"] for n in places.NODES)
+
+
+def stood_still_s(login: Probe, since_s: float) -> float:
+    """The longest time between two logins that worked."""
+    worked = [each.ended_s for each in login.attempts if each.worked and each.ended_s >= since_s]
+    return max(after - before for before, after in zip([since_s, *worked], worked, strict=False))
+
+
+def test_and_a_new_guardian_comes_in(school: Founded) -> None:
+    phone = people.phone("hanako")
+    before = len(people.inbox(phone))
+    for node in places.NODES:
+        until(lambda node=node: taken(phone, school, node), within_s=60, why=f"250 of {node.name}")
+    until(lambda: len(people.inbox(phone)) > before, within_s=60, why="the reply")
+
+
+def taken(phone: people.Phone, school: Founded, node: places.Node) -> bool:
+    return people.send_empty_mail(phone, school.code, node)[0] == 250
