@@ -104,7 +104,8 @@ def _sheet(acts: Counter[str], found: Month) -> Iterator[str]:
     yield "\n6 記録がそろっているか"
     for member, (there, sealed, missing) in _complete(found).items():
         gaps = "欠けた日はない" if not missing else "欠けた日 " + "、".join(f"{day.day}日" for day in missing)
-        yield f"  {member}: {there}日分、封印 {sealed}日分。{gaps}"
+        began = f"({found.began[member].day}日から)" if found.began[member] > found.first else ""
+        yield f"  {member}: {there}日分{began}、封印 {sealed}日分。{gaps}"
 
 
 def _figures(acts: Counter[str], found: Month) -> dict[str, object]:
@@ -130,11 +131,15 @@ def _figures(acts: Counter[str], found: Month) -> dict[str, object]:
 
 
 def _complete(found: Month) -> dict[str, tuple[int, int, list[date]]]:
-    """Of each member: days with a file, sealed days, and days without one until today."""
+    """Of each member: days with a file, sealed days, and days without one from its first day until today."""
     end = min(found.end, clock.now().astimezone().date() + timedelta(days=1))
-    wanted = {found.first + timedelta(days=n) for n in range((end - found.first).days)}
+    wanted = [found.first + timedelta(days=n) for n in range((end - found.first).days)]
     return {
-        member: (len(there), len(found.sealed.get(member, ())), sorted(wanted - there))
+        member: (
+            len(there),
+            len(found.sealed.get(member, ())),
+            [day for day in wanted if day >= found.began[member] and day not in there],
+        )
         for member, there in sorted(found.days.items())
     }
 

@@ -50,6 +50,8 @@ class Month:
     """`in` and `out`: what the firewall wrote down of what it dropped, ten lines a second at most."""
     days: defaultdict[str, set[date]] = field(default_factory=lambda: defaultdict(set))
     """Member and its days with a file."""
+    began: dict[str, date] = field(default_factory=dict)
+    """Member and the first day of which there is a file or a seal, in whatever month."""
     sealed: defaultdict[str, set[date]] = field(default_factory=lambda: defaultdict(set))
 
     @property
@@ -62,11 +64,13 @@ def month(folder: Path, first: date) -> Month:
     """Reads the files of the month that begins with `first`, of every member."""
     found = Month(first)
     for member, day, path in seals.days(folder):
+        found.began[member] = min(day, found.began.get(member, day))
         if first <= day < found.end:
             found.days[member].add(day)
             for tag, said in _lines(path):
                 _count(found, tag, said)
     for each in seals.read(folder):
+        found.began[each.member] = min(each.day, found.began.get(each.member, each.day))
         if first <= each.day < found.end:
             found.sealed[each.member].add(each.day)
     return found

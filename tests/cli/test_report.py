@@ -1,7 +1,7 @@
 """`karamail report access`: the sheet that a ward files each month."""
 
 import json
-from datetime import timedelta
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -25,21 +25,21 @@ _LINES = (
 )  # fmt: skip
 
 
+def write(folder: Path, member: str, day: date, text: str = "") -> None:
+    path = folder / member / f"{day}.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
 @pytest.fixture
 def folder(node: Path, tmp_path: Path) -> Path:
-    """Yesterday's and today's files of two members; n2 has lost yesterday."""
+    """Today's files of two members."""
     folder = tmp_path / "logs"
-    days = [today(), *([today() - timedelta(days=1)] if today().day > 1 else [])]
-    for day in days:
-        for member in ("n1", "n2"):
-            if member == "n2" and day != today():
-                continue
-            lines = [
-                f"{day}T07:00:00.1+09:00 {at} {tag} {said}\n" for at, tag, said in _LINES if at == member
-            ]
-            path = folder / member / f"{day}.log"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("".join(lines if day == today() else []))
+    for member in ("n1", "n2"):
+        lines = [
+            f"{today()}T07:00:00.1+09:00 {at} {tag} {said}\n" for at, tag, said in _LINES if at == member
+        ]
+        write(folder, member, today(), "".join(lines))
     with db.transaction():
         audit.record_operation(audit.Act.RECORDS_EXPORTED, "record", None)
     return folder
@@ -61,24 +61,17 @@ def test_the_figures_of_a_month(karamail: Karamail, folder: Path) -> None:
     assert told["members"]["n1"]["sealed"] == 0
 
 
-def test_a_day_without_a_file_is_named(karamail: Karamail, folder: Path) -> None:
-    told = json.loads(karamail("report", "access", month(), "--folder", str(folder), "--json").output)
-    missing = {member: told["members"][member]["missing"] for member in ("n1", "n2")}
-    assert today().isoformat() not in missing["n1"] + missing["n2"]
-    if today().day > 1:
-        assert (today() - timedelta(days=1)).isoformat() in missing["n2"]
-        assert (today() - timedelta(days=1)).isoformat() not in missing["n1"]
-
-
-def test_the_sheet_is_in_japanese_and_holds_no_address_of_a_visitor(karamail: Karamail, folder: Path) -> None:
-    said = karamail("report", "access", month(), "--folder", str(folder)).output
-    assert said.startswith(f"アクセス記録 月次報告  {today().year}年{today().month}月")
-    assert "vendor が 10.77.0.1 から入った" in said
-    assert "操作記録を書き出した" in said
-    assert "198.51.100.7" not in said
-
-
-def test_a_month_that_is_none(karamail: Karamail, folder: Path) -> None:
-    result = karamail("report", "access", "November", "--folder", str(folder))
-    assert result.exit_code == 2
-    assert "expected a month such as 2026-11" in result.output
+def test_a_day_without_a_file_is_named_and_no_day_before_the_first(karamail: Karamail, folder: Path) -> None:
+    """n1 was there before; n2 was racked on the 10th, and lost the 20th."""
+    write(folder, "n1", date(2026, 8, 30))
+    for number in range(1, 31):
+        if number not in (3, 4):
+            write(folder, "n1", date(2026, 9, number))
+        if number >= 10 and number != 20:
+            write(folder, "n2", date(2026, 9, number))
+    told = json.loads(karamail("report", "access", "2026-09", "--folder", str(folder), "--json").output)
+    assert told["members"]["n1"]["missing"] == ["2026-09-03", "2026-09-04"]
+    assert told["members"]["n2"]["missing"] == ["2026-09-20"]
+    sheet = karamail("report", "access", "2026-09", "--folder", str(folder)).output
+    assert "n1: 28日分、封印 0日分。欠けた日 3日、4日" in sheet
+    assert "n2: 20日分(10日から)、封印 0日分。欠けた日 20日" in sheet

@@ -37,7 +37,9 @@ if school is None:
     school = schools.add_school("elementary", "みなも訓練小学校", "Minamo Drill Elementary School")
     (class_,) = schools.add_classes(school, (("1年", "1組"),))
     now = clock.now()
-    name = names.seal(Slot(Purpose.NAMES, "child", "name_sealed", school.id, 0), "児童")
+    def sealed(table, column, row):
+        return names.seal(Slot(Purpose.NAMES, table, column, school.id, row), "児童 " + str(row))
+
     everybody = Path("/root/guardians.txt").read_text().split()
     for start in range(0, len(everybody), 1000):
         rows = [(row_id(), row_id(), row_id(), parse(text)) for text in everybody[start : start + 1000]]
@@ -49,12 +51,14 @@ if school is None:
                                      address.canonical)}
                 for id_, _, _, address in rows]).execute()
             Child.insert_many([
-                {"id": id_, "school": school.id, "school_class": class_, "name_sealed": name,
-                 "name_index": names.index(Purpose.NAMES, name_form(str(id_))), "created_at": now}
+                {"id": id_, "school": school.id, "school_class": class_, "created_at": now,
+                 "name_sealed": sealed("child", "name_sealed", id_),
+                 "name_index": names.index(Purpose.NAMES, name_form("児童 " + str(id_)))}
                 for _, id_, _, _ in rows]).execute()
             Registration.insert_many([
                 {"id": id_, "school": school.id, "address": address_id, "child": child_id,
-                 "guardian_name_sealed": name, "state": RegistrationState.CONFIRMED,
+                 "guardian_name_sealed": sealed("registration", "guardian_name_sealed", id_),
+                 "state": RegistrationState.CONFIRMED,
                  "token_hash": id_.to_bytes(32, "big"), "requested_at": now, "expires_at": now,
                  "confirmed_at": now}
                 for address_id, child_id, id_, _ in rows]).execute()
