@@ -1,8 +1,11 @@
 """What the runbook tells an operator to type (docs/operations.md, Operating a rack), typed."""
 
+import re
+import subprocess
 import time
+from pathlib import Path
 
-from tests.lab import host, places, strikes
+from tests.lab import deployment, host, places, strikes
 from tests.lab.people import Browser
 from tests.lab.probes import Probe, log_in
 from tests.lab.ward import Founded
@@ -58,3 +61,14 @@ def test_without_the_nodes_password_a_certificate_restarts_nobody() -> None:
     assert "patroni_primary" in host.on("n1", f"{ask} https://n2:8008/metrics")
     told = host.on("n1", f"{ask} -X POST --write-out '%{{http_code}}' https://n2:8008/restart")
     assert told.endswith("401")
+
+
+def test_an_installation_changes_no_version_that_serves(tmp_path: Path) -> None:
+    """Somebody has a newer bundle on his laptop, and only wants to change a setting."""
+    for name in ("VERSION", "SHA256SUMS"):
+        (tmp_path / name).write_text("0.9.0+newer")
+    words = deployment.command("site.yml", ["-e", f"bundle_folder={tmp_path} inventory_may_upgrade=false"])
+    done = subprocess.run(words, cwd=deployment.ANSIBLE, capture_output=True, text=True, timeout=120)
+    assert done.returncode != 0
+    assert "take upgrade.yml" in " ".join(done.stdout.split())
+    assert not re.search(r"changed=[1-9]", done.stdout)
