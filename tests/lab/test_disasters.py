@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass
 import httpx
 import pytest
 
-from tests.lab import blasts, places, strikes
+from tests.lab import blasts, places, strikes, ward
 from tests.lab.blasts import Crowd
 from tests.lab.people import Browser
 from tests.lab.probes import Pauses, Probe, Strangers, log_in
@@ -78,7 +78,8 @@ def struck(strike: Strike, crowd: Crowd, school: Founded) -> Row:
     until(strikes.whole, within_s=_WHOLE_S, why="all three nodes before it begins")
     everybody_s = 0.0
     target = strikes.leader()
-    strangers, pauses, size = Strangers(school.code), Pauses(), len(crowd.boxes)
+    code = ward.fresh_code(school, target.name).code
+    strangers, pauses, size = Strangers(code), Pauses(), len(crowd.boxes)
     blasts.count_anew()
     with Probe(log_in) as login, strangers as empty:
         until(lambda: login.works_since(0) and empty.works_since(0), within_s=30, why="all is well before")
