@@ -15,7 +15,7 @@ _MEMBER = places.SECRETS / "rack" / "n3"
 
 def shown(address: str, port: int, *more: str) -> str:
     """Who signed what is shown there."""
-    command = f"openssl s_client -connect {address}:{port} {' '.join(more)} </dev/null 2>/dev/null"
+    command = f"timeout 5 openssl s_client -connect {address}:{port} {' '.join(more)} </dev/null 2>/dev/null"
     return host.on("n2", f"{command} | openssl x509 -noout -issuer").strip()
 
 
@@ -51,8 +51,7 @@ def test_another_authority_and_nobody_waits_long(school: Founded) -> None:
 def test_all_speak_to_each_other_under_it() -> None:
     rack = {node.name: node.rack for node in places.NODES}
     signed = {
-        *(shown(address, port) for address in rack.values() for port in (2379, 2380, 8008, 8432, 9100)
-          if (port, address) != (8432, rack["n3"])),
+        *(shown(address, port) for address in rack.values() for port in (2379, 2380, 8008, 8432)),
         *(shown(address, 5432, "-starttls postgres") for address in rack.values()),
     }  # fmt: skip
     assert len(signed) == 1
