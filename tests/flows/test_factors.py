@@ -90,7 +90,7 @@ def test_a_factor_of_one_site_says_nothing_on_the_other(config: Config, secret: 
     assert inside(config, zone=Zone.SENDER)
     row = Factor.get()
     with pytest.raises(KeyRefused):
-        one_time._secret(keyring(config, Zone.SENDER), between(config), row)
+        one_time._secret(keyring(config, Zone.SENDER), row)
 
 
 def test_a_ward_officer_without_a_factor_can_only_add_one(config: Config) -> None:
