@@ -77,8 +77,7 @@ def publish_zone_keys(secrets_dir: Path) -> None:
     one would be lost.
     """
     with db.transaction():
-        for zone in (Zone.ADMIN, Zone.MAIL):
-            public = zone_public_key(secrets_dir, zone)
+        for zone, public in _public_keys(secrets_dir).items():
             row = ZoneKey.get_or_none(ZoneKey.zone == zone)
             if row is None:
                 ZoneKey.create(zone=zone, public=public, created_at=clock.now())
@@ -93,7 +92,12 @@ def publish_zone_keys(secrets_dir: Path) -> None:
 def sealed_to(secrets_dir: Path) -> bool:
     """Whether what the database has is sealed to the zones of these secrets. Raises `SecretMissing`."""
     known = {row.zone: bytes(row.public) for row in ZoneKey.select()}
-    return known == {zone: zone_public_key(secrets_dir, zone) for zone in (Zone.ADMIN, Zone.MAIL)}
+    return known == _public_keys(secrets_dir)
+
+
+def _public_keys(secrets_dir: Path) -> dict[Zone, bytes]:
+    """Of the zones that open anything. Raises `SecretMissing`."""
+    return {zone: zone_public_key(secrets_dir, zone) for zone in (Zone.ADMIN, Zone.MAIL)}
 
 
 def replace(secrets_dir: Path) -> None:
@@ -105,7 +109,7 @@ def replace(secrets_dir: Path) -> None:
     had = [(row.school_id, Purpose(row.purpose)) for row in SchoolKey.select()]
     for table in (WrappedKey, SchoolKey, ZoneKey):
         table.delete().execute()
-    zone_keys = {zone: zone_public_key(secrets_dir, zone) for zone in (Zone.ADMIN, Zone.MAIL)}
+    zone_keys = _public_keys(secrets_dir)
     for zone, public in zone_keys.items():
         ZoneKey.create(zone=zone, public=public, created_at=clock.now())
     for school_id, purpose in had:

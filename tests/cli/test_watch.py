@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 
 from appliance import log
 from appliance.fault import Seen
@@ -58,7 +58,10 @@ def test_lines_of_the_log_are_counted_by_zone(
     "text", ["", "Traceback (most recent call last):", "[1]", '{"zone": "mail"}', "null"]
 )
 def test_a_line_of_another_kind_is_passed_over(registry: CollectorRegistry, text: str) -> None:
-    Events(registry).take(MAIL, text)
+    events = Events(registry)
+    before = generate_latest(registry)
+    events.take(MAIL, text)
+    assert generate_latest(registry) == before
 
 
 def test_one_look_at_a_node(node: Path, karamail: Karamail) -> None:

@@ -76,6 +76,11 @@ class Probe:
         """Whether an attempt that began after the moment worked."""
         return any(each.worked and each.began_s >= moment_s for each in self.attempts)
 
+    def longest_pause_s(self, since_s: float) -> float:
+        """The longest time after `since_s` between two attempts that worked."""
+        worked = [each.ended_s for each in self.attempts if each.worked and each.ended_s >= since_s]
+        return max((after - before for before, after in pairwise([since_s, *worked])), default=0.0)
+
     def outage_s(self, since_s: float, until_s: float) -> float:
         """Until the first attempt that worked after the last that failed; 0 when none failed."""
         inside = [each for each in self.attempts if each.ended_s >= since_s and each.began_s <= until_s]

@@ -63,7 +63,7 @@ def test_all_secrets_are_new_and_nobody_is_lost(school: Founded) -> None:
         said = json.dumps({"exchange_confirmed": places.WARD_DOMAIN})
         deployment.play(["--extra-vars", said], book="exchange.yml")
         until(lambda: login.works_since(time.monotonic() - 5), within_s=60, why="a login")
-        still_s = stood_still_s(login, began_s)
+        still_s = login.longest_pause_s(began_s)
     print(f"stood still for {still_s:.0f} s")
     assert still_s <= _STANDS_STILL_S
     after = digests("n1")
@@ -78,12 +78,6 @@ def test_all_secrets_are_new_and_nobody_is_lost(school: Founded) -> None:
         assert same.items() <= after.items()
         assert listed(node, school) == guardians
     assert all(json.loads(host.on(n.name, "karamail audit verify --json"))["whole"] for n in places.NODES)
-
-
-def stood_still_s(login: Probe, since_s: float) -> float:
-    """The longest time between two logins that worked."""
-    worked = [each.ended_s for each in login.attempts if each.worked and each.ended_s >= since_s]
-    return max(after - before for before, after in zip([since_s, *worked], worked, strict=False))
 
 
 def test_and_a_new_guardian_comes_in(school: Founded) -> None:
