@@ -45,6 +45,12 @@ def test_the_linter_has_nothing_to_say() -> None:
     _told(PROGRAMS / "ansible-lint", "--offline", "-q", "--nocolor", "--skip-list=run-once", *BOOKS)
 
 
+@pytest.mark.parametrize("needed", ["dkimpy", "pynacl"])
+def test_a_node_can_judge_both_kinds_of_signatures(needed: str) -> None:
+    """RSA, and Ed25519 (RFC 8463): dkimpy leaves that to PyNaCl without asking for it."""
+    assert re.search(rf"^{needed}==", (ROOT / "requirements" / "runtime.txt").read_text(), re.MULTILINE)
+
+
 @pytest.mark.skipif(shutil.which("vagrant") is None, reason="Vagrant is not installed")
 def test_the_vagrantfile_is_valid() -> None:
     done = subprocess.run(
