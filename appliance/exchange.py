@@ -117,7 +117,7 @@ def exchange(secrets_dir: Path) -> Exchanged | None:
             )
         with db.transaction():
             done = _seal_anew(secrets_dir, fresh)
-            audit.record_operation(audit.Act.SECRETS_EXCHANGED, "ward", None, values=done.values)
+            audit.record_operation(audit.Act.SECRETS_EXCHANGED, "secrets", None, values=done.values)
     _take(fresh, secrets_dir)
     return done
 

@@ -91,6 +91,7 @@ OBJECTS = {
     "person_report": later("人の届出"),
     "opening": later("登録者を開く理由"),
     "vendor": later("受託事業者"),
+    "secrets": later("鍵"),
     "position": later("操作記録の位置"),
 }
 ZONES = {

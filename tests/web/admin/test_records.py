@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -12,7 +14,9 @@ from appliance import audit, clock, db
 from appliance.models import Account, Audit, AuditLeaf
 from appliance.record import merkle, seal, trust
 from tests.web.staff.ward import Clerk, Ward
-from web.admin.record_words import ACTS
+from web.admin.record_words import ACTS, OBJECTS
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -44,6 +48,13 @@ def last() -> Audit:
 
 def test_every_act_has_its_words() -> None:
     assert set(ACTS) == set(audit.Act)
+
+
+def test_every_kind_of_object_that_is_recorded_has_its_word() -> None:
+    rooms = (path for room in ("appliance", "cli", "web") for path in (ROOT / room).rglob("*.py"))
+    kinds = {kind for path in rooms for kind in re.findall(r"\bAct\.[A-Z_]+,\s*\"(\w+)\"", path.read_text())}
+    assert len(kinds) > 10
+    assert kinds <= set(OBJECTS)
 
 
 def test_an_auditor_sees_who_did_what_and_no_registrant(auditor: Clerk) -> None:
