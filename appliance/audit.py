@@ -2,7 +2,8 @@
 
 Owns the rows of `audit`. Appends inside the caller's transaction, so that an act and its record stand or
 fall together. Refuses personal data: ids and closed words only. Fails as the database does; an act that
-cannot be recorded does not happen. What makes the rows evidence is `appliance.record`.
+cannot be recorded does not happen. What makes the rows evidence is `appliance.record`. What touches
+somebody's way in is also noted for that person, who is told by mail (`appliance.notice`).
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Any
 from appliance import clock, db
 from appliance.actor import Actor, Role
 from appliance.config import Zone
-from appliance.models import Audit
+from appliance.models import Audit, Notice
 
 
 class Act(StrEnum):
@@ -37,6 +38,9 @@ class Act(StrEnum):
     DEVICE_ENROLLED = "device.enrolled"
     DEVICE_REVOKED = "device.revoked"
     PASSWORD_CHANGED = "password.changed"
+    NOTICES_ASKED = "notices.asked"  # where to send an empty mail, so that notices come back
+    NOTICES_SET = "notices.set"  # that mail has come
+    NOTICES_ENDED = "notices.ended"
     ACCOUNT_ADDED = "account.added"
     ACCOUNT_SUSPENDED = "account.suspended"
     ACCOUNT_RESUMED = "account.resumed"
@@ -79,6 +83,19 @@ class Act(StrEnum):
     REFUSED = "refused"  # what somebody may not, or is not there for him
 
 
+TOLD = (
+    Act.PASSWORD_CHANGED, Act.INVITATION_ISSUED, Act.INVITATION_USED,
+    Act.FACTOR_ADDED, Act.FACTOR_REMOVED, Act.FACTORS_RESET, Act.FACTOR_REFUSED,
+    Act.RECOVERY_CODES_MADE, Act.RECOVERY_CODE_USED, Act.DEVICE_ENROLLED,
+)  # fmt: skip
+"""What is told to the person whose login it is about (ASVS 5.0 6.3.5, 6.3.7)."""
+TOO_OFTEN = "login.throttled"
+NEW_BROWSER = "login.new_browser"
+"""Told as well: so many wrong passwords that the next has to wait, and a right one from a browser where the
+account was never used."""
+_DONE_BY_ANOTHER = (Act.INVITATION_ISSUED, Act.FACTORS_RESET)
+
+
 def record(
     actor: Actor,
     act: Act,
@@ -94,8 +111,9 @@ def record(
 
     `reason` is what a person gave where one is asked: the number of an inquiry, a word of a list; no names.
     """
+    now = clock.now()
     Audit.create(
-        at=clock.now(),
+        at=now,
         account_id=actor.account_id,
         role=actor.role,
         zone=actor.zone,
@@ -110,6 +128,10 @@ def record(
         result=result,
         detail=json.dumps(detail, sort_keys=True),
     )
+    if act in TOLD:
+        Notice.create(account=object_id if act in _DONE_BY_ANOTHER else actor.account_id, what=act, at=now)
+    elif detail.get("new_browser"):
+        Notice.create(account=actor.account_id, what=NEW_BROWSER, at=now)
 
 
 def record_operation(act: Act, object_kind: str, object_id: int | None, **detail: Any) -> None:
@@ -127,9 +149,15 @@ def record_refusal(actor: Actor, view: str, object_id: int | None, result: str) 
 
 
 def record_refused_login(zone: Zone, network: str, account: tuple[int, str] | None, result: str) -> None:
-    """Appends a login that was refused, in the caller's transaction. `account`: id and role, if it exists."""
+    """Appends a login that was refused, in the caller's transaction. `account`: id and role, if it exists.
+
+    Whether it exists changes nothing but what stands in the rows.
+    """
+    now = clock.now()
     Audit.create(
-        at=clock.now(), account_id=account[0] if account else None, role=account[1] if account else "",
+        at=now, account_id=account[0] if account else None, role=account[1] if account else "",
         zone=zone, network=network, act=Act.LOGIN_REFUSED, object_kind="account",
         object_id=account[0] if account else None, result=result,
     )  # fmt: skip
+    if result == "throttled":
+        Notice.create(account=account[0] if account else None, what=TOO_OFTEN, at=now)

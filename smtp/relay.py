@@ -24,7 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from appliance import address, clock, db, delivery, doubt, fault, log, registration
+from appliance import address, clock, db, delivery, doubt, fault, log, notice, registration
 from appliance.broadcast import delivery_test
 from appliance.config import Config
 from appliance.delivery import Claimed, Journal
@@ -40,7 +40,7 @@ from smtp.transport.worker import Transport
 _POLL_S = 0.1
 _UPKEEP_S = 1.0
 _EXPIRE_REQUESTS_S = 600.0
-_FAULTS_S = 15.0
+_TELLING_S = 15.0
 _DOUBT_NEXT_S, _DOUBT_AGAIN_S = 5.0, 3600.0  # from school to school; from the last one to the first
 _DATABASE_AWAY_S = 1.0
 _DRAIN_S = 20.0
@@ -72,7 +72,7 @@ class Relay:
         self._settle_now = asyncio.Event()
         self._extend_due = 0.0
         self._requests_due = 0.0
-        self._faults_due = 0.0
+        self._telling_due = 0.0
         self._to_doubt: list[int] = []
         self._doubt_due = 0.0
 
@@ -203,9 +203,11 @@ class Relay:
             await self._in_database(registration.expire, now)
             await self._in_database(delivery_test.start_due, self._config, now)
             await self._in_database(daily.queue, self._config, self._keyring, now)
-        if clock.monotonic() >= self._faults_due:
-            self._faults_due = clock.monotonic() + _FAULTS_S
+            await self._in_database(notice.note_due, self._config, now)
+        if clock.monotonic() >= self._telling_due:
+            self._telling_due = clock.monotonic() + _TELLING_S
             await self._in_database(fault.tell, self._config, self._keyring, now)
+            await self._in_database(notice.tell, self._config, now)
         await self._doubt(now)
         for station in self._dispatch.stations:
             station.tick()

@@ -42,6 +42,9 @@ _UNASKED = (
     LetterKind.PROVE,
     LetterKind.CHECKPOINT,
     LetterKind.FAULT,
+    LetterKind.OWN_LOGIN,
+    LetterKind.PASSWORD_DUE,
+    LetterKind.NOTICES_LEFT,
 )  # they answer no mail of their reader
 
 

@@ -7,6 +7,7 @@ with `LoginRefused`.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from appliance import audit, db, token
 from appliance.account import factor, throttle
@@ -60,6 +61,7 @@ def login(
                 who = None if account is None else (account.id, account.role)
                 audit.record_refused_login(zone, network, who, "throttled" if wait_s else why or "wrong")
         raise LoginRefused(why or "wrong")
+    own = device is not None and device.kind != "school"  # one person's, enrolled in this very browser
     half = enrolling or factor.second_step(config, account, zone, device)
     life = _HALF_OPEN if half else timedelta(hours=config.account.session_hours)
     secret = token.fresh()
@@ -78,7 +80,9 @@ def login(
             device=device,
         )
         actor = actor_of(session, network)
-        audit.record(actor, audit.Act.LOGIN_BEGUN if half else audit.Act.LOGIN, "session", session.id)
+        act = audit.Act.LOGIN_BEGUN if half else audit.Act.LOGIN
+        new: dict[str, Any] = {"new_browser": True} if browser is None and not own and not enrolling else {}
+        audit.record(actor, act, "session", session.id, **new)
     return secret.hex(), _halfway(session, network) if half else actor
 
 

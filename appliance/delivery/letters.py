@@ -36,6 +36,10 @@ class LetterKind(StrEnum):
     PROVE = "prove"  # is this address still the guardian's?
     CHECKPOINT = "checkpoint"  # to the ward: the operation record's; `about` is its size
     FAULT = "fault"  # to the operators: what is wrong with the appliance; `about` is when it was told
+    OWN_LOGIN = "own_login"  # to a member of staff: what happened to the own login; `about` lists it
+    PASSWORD_DUE = "password_due"  # to a member of staff; `about` is the last day
+    NOTICES_SET = "notices_set"  # to a member of staff: notices come here from now on
+    NOTICES_LEFT = "notices_left"  # they do not any more; the last letter
 
 
 def queue(

@@ -46,6 +46,8 @@ _PASSAGE = ("state", "site", "lane", "next_at", "due_at", "created_at", "settled
 _SESSION = ("seen_at", "ended_at", "confirmed_at")
 _ENROLMENT = ("state", "token_hash", "code_hash", "code_ends_at", "enrolled_at", "ends_at", "ended_at")
 
+_NOTICE_TOKEN = ("token_hash", "token_ends_at")
+
 _G, _S, _A, _M = Zone.GUARDIAN, Zone.SENDER, Zone.ADMIN, Zone.MAIL
 _SEALER, _WITNESS, _WATCH = Keeper.SEALER, Keeper.WITNESS, Keeper.WATCH
 
@@ -70,7 +72,8 @@ GRANTS: dict[str, dict[Holder, Rights]] = {
     # Accounts. The send-only site lets people in and changes nothing of theirs.
     "account": {
         _S: _READ,
-        _M: Rights(("id", "role", "state")),  # whether who switched the monthly test on may still send
+        # Whether who switched the monthly test on may still send, and whose password is due.
+        _M: Rights(("id", "role", "state", "password_changed_at")),
         # The people's pages are there: who takes the site over can let people in, and is seen in the record.
         _A: Rights(
             "all",
@@ -85,6 +88,17 @@ GRANTS: dict[str, dict[Holder, Rights]] = {
     "opening": {_A: _APPEND},
     "login_failure": {_S: Rights("all", "all", delete=True), _A: Rights("all", "all", delete=True)},
     "staff_session": {_S: Rights("all", "all", _SESSION), _A: Rights("all", "all", _SESSION)},
+    # What people are told of their own login: noted where it happens, told by the mail zone, which alone
+    # learns an address, from the empty mail that comes from it.
+    "notice": {
+        _S: Rights(("id",), ("account_id", "what", "at")),
+        _A: Rights(("id",), ("account_id", "what", "at")),
+        _M: Rights("all", ("account_id", "what", "at", "told_at"), ("told_at",), delete=True),
+    },
+    "notice_address": {
+        _A: Rights("all", ("account_id", *_NOTICE_TOKEN), _NOTICE_TOKEN, delete=True),
+        _M: Rights("all", update=(*_NOTICE_TOKEN, "address_id", "since"), delete=True),
+    },
     # How people prove themselves, each site for itself; the ward officer takes lost factors back on both.
     "factor": {
         _S: Rights("all", "all", ("name", "sign_count", "last_step", "used_at"), delete=True),

@@ -7,6 +7,7 @@ the two together. Refuses rules: those live in the module named like the noun. F
 from appliance.models.base import Table, database
 from appliance.models.factors import Challenge, Factor, RecoveryCode
 from appliance.models.guard import Alarm, BudgetUse, CodePause
+from appliance.models.notices import Notice, NoticeAddress
 from appliance.models.people import (
     Account,
     AccountSchool,
@@ -47,7 +48,7 @@ ALL = (
     BudgetUse, CodePause, Alarm,
     Confirmation, Inquiry,
     AuditLeaf, AuditNode, AuditCheckpoint, AuditCosignature, AuditMailed,
-    Fault,
+    Fault, Notice, NoticeAddress,
 )  # fmt: skip
 
 __all__ = [
@@ -80,6 +81,8 @@ __all__ = [
     "LoginFailure",
     "MtaStsPolicy",
     "NotedBounce",
+    "Notice",
+    "NoticeAddress",
     "Opening",
     "Pace",
     "PersonReport",

@@ -19,6 +19,7 @@ from appliance.models import (
     Delivery,
     Inbound,
     Inquiry,
+    NoticeAddress,
     Registration,
 )
 from appliance.states import DELIVERY_OPEN, RegistrationState
@@ -63,10 +64,10 @@ def _forget_some(before: datetime) -> bool:
             | (Delivery.created_at >= before),
         )
         asked = Inquiry.select(Inquiry.id).where(Inquiry.address == Address.id)
+        staff = NoticeAddress.select(NoticeAddress.account).where(NoticeAddress.address == Address.id)
+        unused = (~fn.EXISTS(used), ~fn.EXISTS(busy), ~fn.EXISTS(asked), ~fn.EXISTS(staff))
         ids = withdrawal.free(
-            Address.select(Address.id)
-            .where(Address.created_at < before, ~fn.EXISTS(used), ~fn.EXISTS(busy), ~fn.EXISTS(asked))
-            .limit(_BATCH)
+            Address.select(Address.id).where(Address.created_at < before, *unused).limit(_BATCH)
         )
         if not ids:
             return False

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from appliance import answer, clock, log
+from appliance import answer, clock, log, notice
 from appliance.address import Address
 from appliance.answer import Answer, Done, Question
 from appliance.config import Config
-from appliance.errors import AnswerStranger, BudgetSpent, DatabaseUnavailable, WrongState
+from appliance.errors import AnswerStranger, BudgetSpent, DatabaseUnavailable, TokenUnknown, WrongState
 from appliance.keys import Keyring
 from appliance.registration import Budgets
 from smtp.inbound import reading, replies
@@ -24,7 +24,9 @@ from smtp.inbound.body import Body
 from smtp.inbound.recipients import Destination, Route
 from smtp.inbound.replies import Reply
 
-_WORST_FIRST = (replies.NOT_NOW, replies.BUDGET_SPENT, replies.NOT_WHO_GOT_IT, replies.TAKEN)
+_WORST_FIRST = (
+    replies.NOT_NOW, replies.BUDGET_SPENT, replies.NO_SUCH_RECIPIENT, replies.NOT_WHO_GOT_IT, replies.TAKEN,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Acts:
 
     take: Callable[[Answer], Done]
     inquire: Callable[[Question], Done]
+    notify: Callable[[str, Address, bytes], None]
 
     @classmethod
     def of(cls, config: Config, keyring: Keyring) -> "Acts":
@@ -54,7 +57,10 @@ class Acts:
                 budgets=Budgets.of(config.mail),
             )
 
-        return cls(take, inquire)
+        def notify(local_part: str, sender: Address, digest: bytes) -> None:
+            notice.take(keyring, local_part, sender, digest, clock.now())
+
+        return cls(take, inquire, notify)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,10 @@ class Answering:
             asked = Question(letter.sender, digest, text, letter.network, letter.doubtful)
             log.answer_taken(0, self.acts.inquire(asked))
             return
+        if route.destination is Destination.NOTICES:
+            self.acts.notify(route.local_part, letter.sender, digest)
+            log.answer_taken(0, "notices")
+            return
         given = Answer(
             delivery_id=route.delivery_id,
             sender=letter.sender,
@@ -114,6 +124,9 @@ def _reply(job: "asyncio.Future[None]", route: Route) -> Reply:
     if isinstance(error, AnswerStranger):
         log.answer_taken(route.delivery_id, "stranger")
         return replies.NOT_WHO_GOT_IT
+    if isinstance(error, TokenUnknown):
+        log.answer_taken(0, "unknown")
+        return replies.NO_SUCH_RECIPIENT
     if isinstance(error, BudgetSpent):
         return replies.BUDGET_SPENT
     if isinstance(error, DatabaseUnavailable):

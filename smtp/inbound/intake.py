@@ -64,7 +64,7 @@ class Intake:
                 return await self._keep_for_people(mail)
             case Destination.BOUNCE:
                 return await self._note_bounce(mail)
-            case Destination.ANSWER | Destination.INQUIRY:
+            case Destination.ANSWER | Destination.INQUIRY | Destination.NOTICES:
                 return await self._answer(mail)
 
     async def _answer(self, mail: InboundMail) -> Reply:

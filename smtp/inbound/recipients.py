@@ -11,6 +11,7 @@ that follows is kind. "Where to?" is answered with a `Route`, or with the reply 
 | a return path of ours at the bounce domain, MAC valid, not too old | bounce |
 | a signed address for answers at the registration domain, MAC valid | answer |
 | `toiawase`, `inquiry` at the registration domain | inquiry |
+| what a member of staff asked for, at the registration domain | notices |
 | the From address of our mail | 550 5.7.1, it only sends |
 | anything else at a domain of ours | 550 5.1.1 |
 | any other domain | 550 5.7.1, no relaying |
@@ -20,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from appliance import address, clock
+from appliance import address, clock, notice
 from appliance.address import Address
 from appliance.config.schema import Mail
 from smtp import answer_address, return_path
@@ -39,6 +40,7 @@ class Destination(StrEnum):
     BOUNCE = "bounce"
     ANSWER = "answer"
     INQUIRY = "inquiry"
+    NOTICES = "notices"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class Recipients:
             return self._answer(local_part)
         if recipient.domain == self._registration_domain and local_part in _INQUIRIES:
             return Route(Destination.INQUIRY, local_part)
+        if recipient.domain == self._registration_domain and notice.is_shaped(local_part):
+            return Route(Destination.NOTICES, local_part)
         if recipient.index_form == self._from.index_form:
             return replies.NOBODY_READS
         return replies.NO_SUCH_RECIPIENT

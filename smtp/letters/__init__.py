@@ -17,10 +17,10 @@ from appliance.delivery.letters import LetterKind
 from appliance.language import Language
 from appliance.models import SchoolClass
 
-FORM, FIELDS, BACK = "form", "fields", "back"
+FORM, FIELDS, BACK, LOGIN = "form", "fields", "back", "login_words"
 MARKS = ("school", "school_en", "ward", "ward_en", "url", "hours", "inquiry")
 """What `write` is given; for the checkpoint also `smtp.checkpoint.marks`, for faults `smtp.faults.marks`.
-The files also use {form}, {classes} and {missing}, which it makes."""
+The files also use {form}, {classes}, {missing}, {happened} and {about}, which it makes."""
 RULE = "-" * 32
 ABOVE = "↑"
 """Beneath the line the link is not repeated: one link, one tap."""
@@ -53,8 +53,8 @@ def write(
 ) -> tuple[str, str]:
     """Subject and text of a letter. Raises KeyError for a mark that was not given.
 
-    `about`: the fields not understood, with commas. `classes`: those of the school; None leaves the short
-    form out, because answers cannot come encrypted here.
+    `about`: the fields not understood, or what happened to a login, with commas; or the day that is meant.
+    `classes`: those of the school; None leaves the short form out: answers cannot come encrypted here.
     """
     first, second = spoken(Language(language), kind)
     subject, text = _part(kind, first, about, classes, marks)
@@ -80,9 +80,13 @@ def _part(
     form = ""
     if kind in _WITH_FORM and classes is not None:
         form = "\n\n" + (text_of(language, FORM) or "").format(classes=_listed(classes)).rstrip()
-    made = {"form": form, "missing": _missing(language, about)}
+    made = {"form": form, "about": about}
+    if kind is LetterKind.OWN_LOGIN:
+        made["happened"] = _happened(language, about)
+    else:
+        made["missing"] = _missing(language, about)
     subject, _, text = (text_of(language, kind) or "").partition("\n")
-    return subject.format_map(marks), text.format_map(marks | made).strip("\n")
+    return subject.format_map(marks | {"about": about}), text.format_map(marks | made).strip("\n")
 
 
 def _listed(classes: Sequence[SchoolClass]) -> str:
@@ -91,6 +95,16 @@ def _listed(classes: Sequence[SchoolClass]) -> str:
     return "\n" + "\n".join("  ".join(entries[at : at + _CLASSES_PER_LINE]) for at in rows) if entries else ""
 
 
+def _words(language: Language, name: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in (text_of(language, name) or "").splitlines())
+
+
+def _happened(language: Language, about: str) -> str:
+    words = _words(language, LOGIN)
+    said = (line.partition(" ") for line in about.split(","))
+    return "\n".join(f"・{time}  {words[what]}" for what, _, time in said if what in words)
+
+
 def _missing(language: Language, about: str) -> str:
-    words = dict(line.split("=", 1) for line in (text_of(language, FIELDS) or "").splitlines())
+    words = _words(language, FIELDS)
     return "\n".join(f"・{words[name]}" for name in about.split(",") if name in words)

@@ -57,6 +57,8 @@ ACTS: dict[tuple[str, str], Callable[[Actor, Ids], bool]] = {
     ("reports.one", "POST"): _to_let_in,
     ("person.invite", "POST"): _always,
     ("person.resume", "POST"): _always,
+    ("notices.mine", "POST"): _always,
+    ("notices.end", "POST"): _always,
     ("factors.add_passkey", "POST"): _always,
     ("factors.add_totp", "POST"): _always,
     ("factors.remove", "POST"): _always,

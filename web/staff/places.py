@@ -7,7 +7,7 @@ there. Fails into 404 for one that has ended meanwhile.
 from flask import Blueprint, current_app, redirect, url_for
 from flask.typing import ResponseReturnValue
 
-from appliance import clock, device
+from appliance import clock, device, notice
 from appliance.account import factor, own_sessions
 from web.common import page
 from web.staff.desk import actor, desk
@@ -17,14 +17,20 @@ pages = Blueprint("places", __name__)
 
 @pages.get("/account")
 def account() -> ResponseReturnValue:
-    """Password, factors, sessions, devices: what there is, and the way to each."""
+    """Password, notices, factors, sessions, devices: what there is, and the way to each."""
     return page(
         "staff/account.html",
         password="own_account.password" in current_app.view_functions,
+        notices=_notices(),
         factors=len(factor.of(actor().account_id, actor().zone)),
         places=len(own_sessions.places(desk().config, actor(), clock.now())),
         devices=len(device.of_holder(actor().account_id)),
     )
+
+
+def _notices() -> bool | None:
+    """Whether mails about this login go somewhere; None on the site that has no page for it."""
+    return notice.place(actor()) is not None if "notices.mine" in current_app.view_functions else None
 
 
 @pages.get("/account/sessions")

@@ -41,6 +41,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from appliance import clock
+from appliance.address import Address
 from appliance.answer import Answer, Done, Question
 from appliance.config import Config
 from appliance.errors import AnswerStranger, BudgetSpent, DatabaseUnavailable
@@ -91,6 +92,9 @@ class Ledger:
         self.answers.append(Answer(0, asked.sender, asked.digest, encrypted=False, text=asked.text))
         return Done.INQUIRY
 
+    def notify(self, local_part: str, sender: Address, digest: bytes) -> None:
+        self.answers.append(Answer(0, sender, digest, encrypted=False, text=local_part))
+
     def commit(self, requests: Sequence[Request]) -> list[object]:
         self.attempts += 1
         if self.mood == "down":
@@ -129,7 +133,7 @@ class Stage:
             self.keyring,
             sockets=bind(["127.0.0.1:0"]),
             commit=self.ledger.commit,
-            acts=Acts(self.ledger.take, self.ledger.inquire),
+            acts=Acts(self.ledger.take, self.ledger.inquire, self.ledger.notify),
             limits=self.limits,
             commit_deadline_s=self.commit_deadline_s,
         )

@@ -3,6 +3,7 @@
 import pytest
 
 from appliance.answer import form
+from appliance.audit import NEW_BROWSER, TOLD, TOO_OFTEN
 from appliance.delivery.letters import LetterKind
 from appliance.language import Language
 from appliance.models import SchoolClass
@@ -29,12 +30,16 @@ TRANSLATED = (
     "prove",
 )
 SOFTBANK_CHARACTERS = 6000
+ABOUT = {
+    LetterKind.OWN_LOGIN: ",".join(f"{act} 04-08 06:10" for act in (*TOLD, TOO_OFTEN, NEW_BROWSER)),
+    LetterKind.PASSWORD_DUE: "2026-04-21",
+}
 
 
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("kind", LetterKind)
 def test_a_letter_can_be_written(kind: LetterKind, language: Language) -> None:
-    about = ",".join(form.FIELDS)
+    about = ABOUT.get(kind, ",".join(form.FIELDS))
     subject, text = letters.write(kind, language, about=about, classes=ROWS, **MARKS)
     assert subject.isprintable()
     assert len(subject) < 120
@@ -79,3 +84,9 @@ def test_what_a_language_lacks_comes_in_english() -> None:
     subject, text = letters.write(LetterKind.CHANGE_HOW, Language.NE, **MARKS)
     assert subject.startswith("【みどり小学校】How to change")
     assert "アドレスを変えるには" in text
+
+
+@pytest.mark.parametrize("language", [Language.JA, Language.EN])
+def test_whatever_happens_to_a_login_has_its_sentence(language: Language) -> None:
+    _, text = letters.write(LetterKind.OWN_LOGIN, language, about=ABOUT[LetterKind.OWN_LOGIN], **MARKS)
+    assert text.count("・04-08 06:10  ") == 2 * len((*TOLD, TOO_OFTEN, NEW_BROWSER))

@@ -93,6 +93,9 @@ ADMIN: dict[tuple[str, str], Act | None] = {
     ("evidence.weak", "GET"): Act.EVIDENCE_OPENED,
     ("own_account.password", "GET"): None,
     ("own_account.password", "POST"): Act.PASSWORD_CHANGED,
+    ("notices.mine", "GET"): None,
+    ("notices.mine", "POST"): Act.NOTICES_ASKED,
+    ("notices.end", "POST"): Act.NOTICES_ENDED,
     ("records.latest", "GET"): Act.RECORDS_READ,
     ("records.find", "GET"): None,
     ("records.find", "POST"): Act.RECORDS_READ,  # leads to what was found

@@ -24,6 +24,7 @@ from appliance.models import (
     Device,
     Factor,
     LoginFailure,
+    Notice,
     PersonReport,
     Registration,
     School,
@@ -203,6 +204,8 @@ class Desk:
         if view in ("person.resume", "handover.of_school"):
             state = AccountState.SUSPENDED if view == "person.resume" else AccountState.ACTIVE
             Account.update(state=state).where(Account.login_id == "sensei").execute()
+        if view == "notices.end":
+            clerk.send("/account/notices")
         clerk.open("/" if view in _WITHOUT_A_PAGE else path)
         clerk.send(path, **self.fields(view))
         return clerk
@@ -216,10 +219,10 @@ _OF_THE_WARD = (
 _OF_BROADCASTS = {"compose", "ward", "check", "status", "call_sheet"}
 _WITHOUT_A_PAGE = {
     "session.logout", "session.resume", "compose.again",
-    "fresh.confirm", "factors.codes", "places.end", "places.end_others",
+    "fresh.confirm", "factors.codes", "places.end", "places.end_others", "notices.end",
     "person.resume", "corrections.vouch", "delivery_tests.begin", "delivery_tests.monthly",
 }  # fmt: skip
-_OWN_LIFE = {Audit, Challenge, LoginFailure, StaffSession}
+_OWN_LIFE = {Audit, Challenge, LoginFailure, Notice, StaffSession}
 """Tables that a visit alone may change."""
 
 

@@ -1,0 +1,42 @@
+"""お知らせ先: where mails about one's own login go (R16).
+
+Owns the page. Refuses mail addresses, to be typed or shown: its person sends an empty mail to the address
+that stands here, once, within an hour (`appliance.notice`). The send-only site has no such page. Cannot fail.
+"""
+
+from urllib.parse import quote
+
+import segno
+from flask import Blueprint, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from appliance import clock, notice
+from web.common import page
+from web.staff import actor, desk
+from web.staff.session import repeatable
+
+pages = Blueprint("notices", __name__)
+
+
+@pages.route("/account/notices", methods=["GET", "POST"])
+@repeatable
+def mine() -> ResponseReturnValue:
+    """Where they go; when it is asked for, the address for the empty mail, shown this once."""
+    address = ""
+    if request.method == "POST":
+        address = f"{notice.ask(actor(), clock.now())}@{desk().config.mail.registration_domain}"
+    target = f"mailto:{address}?subject={quote('お知らせ先')}&body={quote('このまま送信してください。')}"
+    return page(
+        "admin/notices.html",
+        goes=notice.place(actor()),
+        address=address,
+        target=target,
+        picture=segno.make_qr(target, error="m").svg_data_uri(border=4, scale=3) if address else "",
+    )
+
+
+@pages.post("/account/notices/end")
+def end() -> ResponseReturnValue:
+    """No mails about one's login any more."""
+    notice.end(actor(), clock.now())
+    return redirect(url_for(".mine"), 303)
