@@ -3,7 +3,8 @@
 Owns the judgement: a password counts only by what is left of it after everything that a stranger could know
 or look up is taken away: names of schools and ward, numbers and years, codes on handouts, the person's own id
 and name, keyboard rows, and words that people choose. In 2025 passwords of 21 schools were guessed from just
-these. Refuses to keep or show a password. Cannot fail.
+these. What the whole world guesses, from lists of leaked passwords, words and names, `zxcvbn` knows (ASVS
+5.0 6.2.4). Refuses to keep or show a password, and to ask anybody outside. Cannot fail.
 """
 
 import re
@@ -16,6 +17,8 @@ from appliance.models import School, SecurityCode
 LEAST_LEFT = 6
 """Characters that must be left; 仮名 and 漢字 count twice."""
 _LEAST_DISTINCT = 4
+_SAFE = 3  # zxcvbn's "safely unguessable": 10^8 guesses
+_JUDGED_MAX = 72  # characters that zxcvbn looks at; longer texts take it too long
 _DIGITS_COUNTED = 2  # of one run of digits, whatever its length: a birthday is no secret
 
 # Chosen by people all over the world and in Japanese schools, as lists of leaked passwords show them.
@@ -68,7 +71,7 @@ def words_of_ward(config: Config) -> set[str]:
 
 def guessable(password: str, known: Iterable[str]) -> bool:
     """Is too little left of it without the words of `known` and what is common?"""
-    text = _folded(password)
+    text = whole = _folded(password)
     words = {_folded(word) for word in known}
     words |= {part for word in words for part in re.split(r"[\W_]+", word)}
     for word in sorted(words | COMMON, key=len, reverse=True):
@@ -77,7 +80,15 @@ def guessable(password: str, known: Iterable[str]) -> bool:
     text = _KNOWN_NUMBERS.sub(lambda found: _TAKEN * len(found[0]), text)
     left = _unpredictable(text)
     weight = sum(2 if character >= "\u3040" else 1 for character in left)
-    return weight < LEAST_LEFT or len(set(left)) < _LEAST_DISTINCT
+    return weight < LEAST_LEFT or len(set(left)) < _LEAST_DISTINCT or _guessed_anywhere(whole, words)
+
+
+def _guessed_anywhere(text: str, words: Iterable[str]) -> bool:
+    """In fewer than a hundred million guesses."""
+    from zxcvbn import zxcvbn  # half a megabyte of lists: only who sets a password waits for them
+
+    judged = zxcvbn(text[:_JUDGED_MAX], user_inputs=list(words))
+    return bool(judged["score"] < _SAFE)
 
 
 def _folded(text: str) -> str:

@@ -155,6 +155,20 @@ def logout(actor: Actor, now: datetime) -> None:
         audit.record(actor, audit.Act.LOGOUT, "session", actor.session_id)
 
 
+def leave(zone: Zone, text: str, *, network: str, now: datetime) -> None:
+    """Ends the session that a browser still has on this site, half open too, when somebody logs in anew."""
+    try:
+        hashed = token.hashed(bytes.fromhex(text))
+    except ValueError:
+        return
+    with db.transaction():
+        mine = StaffSession.token_hash == hashed, StaffSession.zone == zone, StaffSession.ended_at.is_null()
+        former = StaffSession.get_or_none(*mine)
+        if former is not None:
+            StaffSession.update(ended_at=now).where(*mine).execute()
+            audit.record(actor_of(former, network), audit.Act.LOGOUT, "session", former.id)
+
+
 def role_of(account: Account) -> Role:
     return Role(account.role)
 

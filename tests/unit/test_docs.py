@@ -203,6 +203,11 @@ def test_the_table_of_limits_is_the_one_the_program_starts_with() -> None:
     assert all(row[5] for row in rows), "each with its source"
 
 
+def test_the_page_of_the_log_has_every_event_and_no_other() -> None:
+    events = re.findall(r'_line\("([a-z_.]+)"', text_of("appliance/log.py"))
+    assert sorted(cells[0] for cells in table(text_of("docs/log.md"), "## Events")) == sorted(events)
+
+
 def test_every_table_of_the_database_is_on_the_page() -> None:
     rows = table(text_of("docs/architecture.md"), "## Tables")
     written = [row[0].strip("`") for row in rows]

@@ -11,7 +11,7 @@ from flask import Blueprint, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from appliance import account, clock
+from appliance import account, clock, notice
 from appliance.account import term
 from appliance.errors import LoginRefused, TextInvalid
 from web.common import page
@@ -94,6 +94,7 @@ def _form(
         "admin/password.html",
         least=desk().config.account.password_min_length,
         done=done,
+        told=done and notice.place(actor()) is not None,
         overdue=_overdue() and not done,
         next=back,
         held=held,

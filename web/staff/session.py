@@ -142,6 +142,8 @@ def enter() -> ResponseReturnValue:
             ended=False,
             login_id=login_id[:200],
         )
+    former = cookies.read() or ""
+    account.leave(desk().zone, former, network=request.remote_addr or "", now=clock.now())
     renew_proof()
     if isinstance(who, Halfway):
         response = make_response(second.shown(who, back, held))
@@ -171,6 +173,7 @@ def logout() -> Response:
     renew_proof()
     response = make_response(redirect(url_for("session.login"), 303))
     cookies.drop(response)
+    response.headers["Clear-Site-Data"] = '"cache"'  # pages that the back button would show
     return response
 
 

@@ -30,6 +30,10 @@ KNOWN = {
         "令和8年度みどり小学校",
         "いいいいいいいいいいいい",
         "            ",
+        "michaeljordan23",  # from the lists of leaked passwords
+        "unbelievable1234",
+        "thunderbird77",
+        "elizabeth199012",
     ],
 )
 def test_what_can_be_looked_up_is_guessable(password: str) -> None:
@@ -44,6 +48,7 @@ def test_what_can_be_looked_up_is_guessable(password: str) -> None:
         "夕焼けの坂道で猫に会う",
         "correct horse battery staple",
         "xK9!vQ2#tRw7",
+        "wvwm-dkyu-29v4-4emj",  # as `karamail account add` makes them
         "midori-no-kaze-ga-hoho-wo-naderu",  # the school's name in a sentence of one's own
     ],
 )

@@ -15,10 +15,22 @@ def test_the_principal_logs_in_and_out(clerk: Clerk) -> None:
     clerk.login("kocho")
     assert clerk.path == "/"
     assert "校長 森 一郎" in clerk.page
-    clerk.send("/logout")
+    answer = clerk.send("/logout")
+    assert answer.history[0].headers["Clear-Site-Data"] == '"cache"', "the back button shows nothing"
     clerk.open("/")
     assert clerk.path == "/login"
     assert [row.act for row in Audit.select().where(Audit.object_kind == "session")] == ["login", "logout"]
+
+
+def test_whoever_logs_in_next_in_the_same_browser_ends_the_session_left_behind(clerk: Clerk) -> None:
+    clerk.login("kocho")
+    (left,) = StaffSession.select()
+    clerk.login("sensei", "chigau")
+    assert StaffSession.get_by_id(left.id).ended_at is None, "not before somebody is in"
+    clerk.login("sensei")
+    assert StaffSession.get_by_id(left.id).ended_at is not None
+    clerk.open("/")
+    assert "教諭" in clerk.page
 
 
 def test_a_wrong_password_and_an_unknown_id_read_the_same(clerk: Clerk, ward: Ward) -> None:
