@@ -1,8 +1,8 @@
 """`make bundle`: everything that a rack without internet needs, in one folder that a vendor carries in.
 
     var/bundle/apt/        a `file:` repository: every package of ansible/packages.txt with what it depends on
-    var/bundle/wheels/     the appliance and its dependencies for the nodes' Python, and requirements.txt with
-    hashes var/bundle/VERSION     the appliance's version, which names its folder on nodes
+    var/bundle/wheels/     the appliance and its dependencies for the nodes' Python; requirements.txt, with hashes
+    var/bundle/VERSION     the appliance's version, which names its folder on nodes
     var/bundle/SHA256SUMS  every file of the above
 
 Owns the folder, and where things come from: packages from the mirrors of this machine's apt with Debian's
@@ -133,9 +133,14 @@ def packages(kept: Path, target: Path) -> None:
     for package in apt.archives.glob("*.deb"):  # what newer ones have replaced
         if package.name not in found:
             package.unlink()
-    index = _output("apt-ftparchive", "packages", ".", cwd=target)
-    (target / "Packages").write_text(index)
-    (target / "Packages.gz").write_bytes(gzip.compress(index.encode(), mtime=0))
+    index(target)
+
+
+def index(target: Path) -> None:
+    """What apt reads of a folder of packages, and by which name it knows whose they are."""
+    listed = _output("apt-ftparchive", "packages", ".", cwd=target)
+    (target / "Packages").write_text(listed)
+    (target / "Packages.gz").write_bytes(gzip.compress(listed.encode(), mtime=0))
     release = (
         "-o", f"APT::FTPArchive::Release::Codename={RELEASE}",
         "-o", "APT::FTPArchive::Release::Origin=Karamail bundle",

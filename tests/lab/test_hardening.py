@@ -34,6 +34,8 @@ FACTS = (
     ("no redirects, no source routes",
      "sysctl --values net.ipv4.conf.all.accept_redirects net.ipv4.conf.all.send_redirects "
      "net.ipv4.conf.default.accept_source_route net.ipv4.conf.all.rp_filter | xargs", "0 0 0 1"),
+    ("who has no power is given up soon",
+     "sysctl --values net.ipv4.tcp_syn_retries net.ipv4.tcp_retries2 | xargs", "3 6"),
     ("no core dump", "systemctl show --value --property DefaultLimitCORE", "0"),
     ("nothing that everybody may write",
      "find /etc /usr /opt/karamail -xdev -type f -perm -0002 2>/dev/null | head", ""),
@@ -100,22 +102,6 @@ def test_what_is_compared_with_is_known_to_every_member() -> None:
     digest = host.on("n3", "sha256sum /var/lib/karamail-integrity/base.db").split()[0]
     for node in NODES:
         assert host.on(node, f"grep -rl {digest} /var/log/karamail/n3 | head -1").strip(), node
-
-
-def test_an_update_waits_until_the_others_are_in_order() -> None:
-    host.on("n1", "/usr/local/libexec/karamail-others-work")
-    host.on("n2", "systemctl stop patroni", timeout_s=130)
-    try:
-        with pytest.raises(LabRefused, match="another node is not in order"):
-            host.on("n1", "/usr/local/libexec/karamail-others-work")
-    finally:
-        host.on("n2", "systemctl start patroni")
-    when = "systemctl cat apt-daily-upgrade.timer | sed -n 's/^OnCalendar=//p' | tail -1"
-    days = {host.on(node, when).split()[0] for node in NODES}
-    assert len(days) == len(NODES), "each on a day of its own"
-    told = host.on("n1", "unattended-upgrade --dry-run --debug 2>&1", timeout_s=120)
-    assert "Allowed origins are: origin=Karamail bundle" in told
-    assert "No packages found that can be upgraded unattended" in told
 
 
 def test_the_judge_of_hardening_has_little_to_say_and_all_of_it_is_explained() -> None:
