@@ -10,40 +10,6 @@ from tests.support.waiting import until
 
 _STANDS_STILL_S = 180.0
 """As the runbook promises, on a lab's two cores for three nodes and all who try."""
-_REGISTER = """
-import os
-from pathlib import Path
-from appliance import address, clock, config, db, keystore, registration, token
-from appliance.config import Zone
-from appliance.models import SchoolClass
-from appliance.registration.request import link_token
-settings = config.load(Path("/etc/karamail/operator.toml"))
-db.connect(settings)
-mail, form = (keystore.open_keyring(settings, zone) for zone in (Zone.MAIL, Zone.GUARDIAN))
-made = registration.request(mail, local_part="%s", sender=address.parse("kizuna@docomo.ne.jp"),
-                            digest=os.urandom(32), now=clock.now(), budget=10)
-registration.confirm(form, token.write(link_token(mail, made.registration_id)), now=clock.now(),
-                     school_class_id=SchoolClass.get(SchoolClass.school == %d).id,
-                     child_name="木綱 千夏", guardian_name="木綱 母")
-"""
-_LISTED = """
-import json
-from pathlib import Path
-from appliance import config, db, keystore
-from appliance.actor import Actor, Role
-from appliance.config import Zone
-from appliance.directory import registrants
-settings = config.load(Path("/etc/karamail/operator.toml"))
-db.connect(settings)
-clerk = Actor(0, Role.PRINCIPAL, frozenset({%d}), Zone.ADMIN)
-rows = registrants.page(clerk, keystore.open_keyring(settings, Zone.ADMIN), %d, None, 50).rows
-print(json.dumps(sorted([row.child_name, row.guardian_name, row.address] for row in rows)))
-"""
-
-
-def listed(node: str, school: Founded) -> list[list[str]]:
-    found: list[list[str]] = json.loads(ward.python(node, _LISTED % (school.id, school.id)).splitlines()[-1])
-    return found
 
 
 def digests(node: str) -> dict[str, str]:
@@ -54,9 +20,9 @@ def digests(node: str) -> dict[str, str]:
 
 def test_all_secrets_are_new_and_nobody_is_lost(school: Founded) -> None:
     until(strikes.whole, within_s=60, why="all three nodes")
-    ward.python("n1", _REGISTER % (school.code, school.id))
-    guardians, before = listed("n1", school), digests("n1")
-    assert ["木綱 千夏", "木綱 母", "kizuna@docomo.ne.jp"] in guardians
+    ward.register(school)
+    guardians, before = ward.listed("n1", school), digests("n1")
+    assert ward.FAMILY in guardians
     with Probe(log_in) as login:
         until(lambda: login.works_since(0), within_s=30, why="all is well before")
         began_s = time.monotonic()
@@ -76,7 +42,7 @@ def test_all_secrets_are_new_and_nobody_is_lost(school: Founded) -> None:
     for node in ("n2", "n3"):
         same = {name: digest for name, digest in digests(node).items() if "witness.key" not in name}
         assert same.items() <= after.items()
-        assert listed(node, school) == guardians
+        assert ward.listed(node, school) == guardians
     assert all(json.loads(host.on(n.name, "karamail audit verify --json"))["whole"] for n in places.NODES)
 
 

@@ -73,3 +73,46 @@ def python(node: str, script: str, *, timeout_s: float = 60) -> str:
     return host.on(
         node, f"{environment} /opt/karamail/current/bin/python -c {shlex.quote(script)}", timeout_s=timeout_s
     )
+
+
+FAMILY = ["木綱 千夏", "木綱 母", "kizuna@docomo.ne.jp"]
+_REGISTER = """
+import os
+from pathlib import Path
+from appliance import address, clock, config, db, keystore, registration, token
+from appliance.config import Zone
+from appliance.models import SchoolClass
+from appliance.registration.request import link_token
+settings = config.load(Path("/etc/karamail/operator.toml"))
+db.connect(settings)
+mail, form = (keystore.open_keyring(settings, zone) for zone in (Zone.MAIL, Zone.GUARDIAN))
+made = registration.request(mail, local_part="%s", sender=address.parse("kizuna@docomo.ne.jp"),
+                            digest=os.urandom(32), now=clock.now(), budget=10)
+registration.confirm(form, token.write(link_token(mail, made.registration_id)), now=clock.now(),
+                     school_class_id=SchoolClass.get(SchoolClass.school == %d).id,
+                     child_name="木綱 千夏", guardian_name="木綱 母")
+"""
+_LISTED = """
+import json
+from pathlib import Path
+from appliance import config, db, keystore
+from appliance.actor import Actor, Role
+from appliance.config import Zone
+from appliance.directory import registrants
+settings = config.load(Path("/etc/karamail/operator.toml"))
+db.connect(settings)
+clerk = Actor(0, Role.PRINCIPAL, frozenset({%d}), Zone.ADMIN)
+rows = registrants.page(clerk, keystore.open_keyring(settings, Zone.ADMIN), %d, None, 50).rows
+print(json.dumps(sorted([row.child_name, row.guardian_name, row.address] for row in rows)))
+"""
+
+
+def register(school: Founded, node: str = "n1") -> None:
+    """One guardian, all the way from the empty mail, by the program on a node."""
+    python(node, _REGISTER % (school.code, school.id))
+
+
+def listed(node: str, school: Founded) -> list[list[str]]:
+    """Child, guardian and address of everybody at the school, as that node opens them."""
+    found: list[list[str]] = json.loads(python(node, _LISTED % (school.id, school.id)).splitlines()[-1])
+    return found
