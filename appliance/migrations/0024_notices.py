@@ -4,7 +4,7 @@ from appliance.db import allow, ddl
 
 SCHEMA = """
 CREATE TABLE notice_address (
-    account_id BIGINT PRIMARY KEY REFERENCES account (id),
+    account_id BIGINT NOT NULL PRIMARY KEY REFERENCES account (id),
     token_hash {blob} UNIQUE,
     token_ends_at BIGINT,
     address_id BIGINT REFERENCES address (id),
