@@ -1,7 +1,7 @@
 """`make bundle`: everything that a rack without internet needs, in one folder that a vendor carries in.
 
     var/bundle/apt/        a `file:` repository: every package of ansible/packages.txt with what it depends on
-    var/bundle/wheels/     the appliance and its dependencies for the nodes' Python; requirements.txt, with hashes
+    var/bundle/wheels/     the appliance and its dependencies, for the nodes' Python; their hashes
     var/bundle/VERSION     the appliance's version, which names its folder on nodes
     var/bundle/SHA256SUMS  every file of the above
 

@@ -30,6 +30,7 @@ from demo.places import LOOPBACK, Places
 
 _TTL_S = 60
 _UDP_OCTETS = 1232  # the DNS flag day's limit
+_CNAMES_MAX = 8
 
 Records = dict[tuple[dns.name.Name, dns.rdatatype.RdataType], dns.rrset.RRset]
 
@@ -108,7 +109,10 @@ def answer(records: Records, wire: bytes, *, longest: int = 65_535) -> bytes | N
     asked = query.question[0]
     name = dns.name.Name(tuple(label.lower() for label in asked.name.labels))
     response.flags |= dns.flags.AA
-    found = records.get((name, asked.rdtype)) if asked.rdclass == dns.rdataclass.IN else None
+    found = None
+    if asked.rdclass == dns.rdataclass.IN:
+        name = _followed(records, name, asked.rdtype, response)
+        found = records.get((name, asked.rdtype))
     if found is not None:
         response.answer.append(found)
     elif not any(known.is_subdomain(name) for known, _ in records):  # parents of names exist (RFC 8020)
@@ -122,6 +126,19 @@ def answer(records: Records, wire: bytes, *, longest: int = 65_535) -> bytes | N
         short = dns.message.make_response(query, recursion_available=True)
         short.flags |= dns.flags.AA | dns.flags.TC
         return short.to_wire()
+
+
+def _followed(
+    records: Records, name: dns.name.Name, kind: dns.rdatatype.RdataType, response: dns.message.Message
+) -> dns.name.Name:
+    """The name at the end of its CNAMEs, each of which belongs to the answer (RFC 1034 4.3.2)."""
+    while kind != dns.rdatatype.CNAME and len(response.answer) < _CNAMES_MAX:
+        alias = records.get((name, dns.rdatatype.CNAME))
+        if alias is None:
+            break
+        response.answer.append(alias)
+        name = alias[0].target
+    return name
 
 
 class _Udp(asyncio.DatagramProtocol):

@@ -16,7 +16,15 @@ from appliance.keys.secrets import ROLE_PASSWORD, SECRETS
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSIBLE = ROOT / "ansible"
-BOOKS = ("site.yml", "restore.yml", "upgrade.yml", "back.yml", "exchange.yml", "authority.yml", "from_disk.yml")
+BOOKS = (
+    "site.yml",
+    "restore.yml",
+    "upgrade.yml",
+    "back.yml",
+    "exchange.yml",
+    "authority.yml",
+    "from_disk.yml",
+)
 PROGRAMS = ROOT / ".venv-ansible" / "bin"
 ROLES = sorted(path.name for path in (ANSIBLE / "roles").iterdir())
 UNITS = sorted((ROOT / "systemd").glob("*.service"))
