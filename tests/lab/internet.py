@@ -13,6 +13,8 @@ import ssl
 from dataclasses import replace
 from pathlib import Path
 
+from dns.exception import DNSException
+
 from demo import certificate, dns
 from demo.carriers import scenario
 from demo.carriers.brands import BRANDS, Brand
@@ -75,7 +77,10 @@ async def _follow(names: dns.Nameserver, carriers: str) -> None:
         if stamp != seen:
             seen = stamp
             ward = places.ZONE_FILE.read_text(encoding="ascii") if stamp else ""
-            names.records = dns.records(ROOT_ZONE + carriers + ward)
+            try:
+                names.records = dns.records(ROOT_ZONE + carriers + ward)
+            except DNSException as error:
+                print(f"not published, the records stay as they were: {error}", flush=True)
         await asyncio.sleep(0.5)
 
 
