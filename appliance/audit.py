@@ -85,14 +85,18 @@ class Act(StrEnum):
 
 TOLD = (
     Act.PASSWORD_CHANGED, Act.INVITATION_ISSUED, Act.INVITATION_USED,
-    Act.FACTOR_ADDED, Act.FACTOR_REMOVED, Act.FACTORS_RESET, Act.FACTOR_REFUSED,
+    Act.FACTOR_ADDED, Act.FACTOR_REMOVED, Act.FACTORS_RESET,
     Act.RECOVERY_CODES_MADE, Act.RECOVERY_CODE_USED, Act.DEVICE_ENROLLED,
 )  # fmt: skip
 """What is told to the person whose login it is about (ASVS 5.0 6.3.5, 6.3.7)."""
 TOO_OFTEN = "login.throttled"
 NEW_BROWSER = "login.new_browser"
-"""Told as well: so many wrong passwords that the next has to wait, and a right one from a browser where the
-account was never used."""
+SECOND_FAILED = "login.second_failed"
+DEVICE_GONE = "device.revoked"
+TOLD_BESIDES = (TOO_OFTEN, NEW_BROWSER, SECOND_FAILED, DEVICE_GONE)
+"""Told as well, by `tell`: so many wrong passwords for this login id that the next has to wait; a right one
+from a browser where the account was never used; a right one without the second factor; a device of one's own
+that is none any more."""
 _DONE_BY_ANOTHER = (Act.INVITATION_ISSUED, Act.FACTORS_RESET)
 
 
@@ -111,9 +115,8 @@ def record(
 
     `reason` is what a person gave where one is asked: the number of an inquiry, a word of a list; no names.
     """
-    now = clock.now()
     Audit.create(
-        at=now,
+        at=clock.now(),
         account_id=actor.account_id,
         role=actor.role,
         zone=actor.zone,
@@ -129,9 +132,12 @@ def record(
         detail=json.dumps(detail, sort_keys=True),
     )
     if act in TOLD:
-        Notice.create(account=object_id if act in _DONE_BY_ANOTHER else actor.account_id, what=act, at=now)
-    elif detail.get("new_browser"):
-        Notice.create(account=actor.account_id, what=NEW_BROWSER, at=now)
+        tell(object_id if act in _DONE_BY_ANOTHER else actor.account_id, act)
+
+
+def tell(account_id: int | None, what: str) -> None:
+    """Notes what an account's person is to be told, in the caller's transaction. None: nobody has it."""
+    Notice.create(account=account_id, what=what, at=clock.now())
 
 
 def record_operation(act: Act, object_kind: str, object_id: int | None, **detail: Any) -> None:
@@ -149,15 +155,9 @@ def record_refusal(actor: Actor, view: str, object_id: int | None, result: str) 
 
 
 def record_refused_login(zone: Zone, network: str, account: tuple[int, str] | None, result: str) -> None:
-    """Appends a login that was refused, in the caller's transaction. `account`: id and role, if it exists.
-
-    Whether it exists changes nothing but what stands in the rows.
-    """
-    now = clock.now()
+    """Appends a login that was refused, in the caller's transaction. `account`: id and role, if it exists."""
     Audit.create(
-        at=now, account_id=account[0] if account else None, role=account[1] if account else "",
+        at=clock.now(), account_id=account[0] if account else None, role=account[1] if account else "",
         zone=zone, network=network, act=Act.LOGIN_REFUSED, object_kind="account",
         object_id=account[0] if account else None, result=result,
     )  # fmt: skip
-    if result == "throttled":
-        Notice.create(account=account[0] if account else None, what=TOO_OFTEN, at=now)

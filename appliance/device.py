@@ -151,6 +151,7 @@ def first(config: Config, name: str, school_id: int | None, now: datetime) -> st
             kind="school", state=DeviceState.APPROVED, school=school_id, name=name, os="other",
             os_version="0", firewall=True, screen_lock=True, requested_at=now, decided_at=now,
         )  # fmt: skip
+        audit.record_operation(audit.Act.DEVICE_APPROVED, "device", device.id, kind="school")
         return _new_code(config, device, now)
 
 
@@ -263,6 +264,8 @@ def _end(actor: Actor, device: Device, now: datetime) -> None:
         StaffSession.device == device, StaffSession.ended_at.is_null()
     ).execute()
     audit.record(actor, audit.Act.DEVICE_REVOKED, "device", device.id, school_id=device.school_id)
+    if device.kind != "school":
+        audit.tell(device.holder_id, audit.DEVICE_GONE)
 
 
 def of_holder(account_id: int) -> list[Device]:

@@ -20,7 +20,7 @@ from appliance.address import Address
 from appliance.broadcast import wording
 from appliance.config import Config
 from appliance.delivery import Claimed
-from appliance.delivery.letters import LetterKind
+from appliance.delivery.letters import TO_STAFF, LetterKind
 from appliance.directory.schools import classes
 from appliance.errors import KeyRefused, SecretMissing
 from appliance.keys import Keyring, Purpose, Slot, signing
@@ -42,9 +42,7 @@ _UNASKED = (
     LetterKind.PROVE,
     LetterKind.CHECKPOINT,
     LetterKind.FAULT,
-    LetterKind.OWN_LOGIN,
-    LetterKind.PASSWORD_DUE,
-    LetterKind.NOTICES_LEFT,
+    *TO_STAFF,
 )  # they answer no mail of their reader
 
 
@@ -172,8 +170,9 @@ class Renderer:
         individual = [
             (b"Message-ID", b"<%s@%s>" % (local, self._domain.encode())),
             (b"To", b"<%s>" % address.wire(quoted=True).encode()),
-            (b"Reply-To", b"<%s@%s>" % (answers, self._registration)),
         ]
+        if claimed.kind not in TO_STAFF:
+            individual.append((b"Reply-To", b"<%s@%s>" % (answers, self._registration)))
         if claimed.broadcast_id is not None:
             prepared = self._broadcasts[claimed.broadcast_id]
             template = prepared.template

@@ -9,7 +9,7 @@ second factors and its own devices. Refuses to let somebody in
 from collections.abc import Sequence
 from datetime import datetime
 
-from appliance import access, audit, db, device, states
+from appliance import access, audit, db, device, notice, states
 from appliance.account import factor
 from appliance.account import password as passwords
 from appliance.account.people import end_invitations, end_sessions
@@ -88,6 +88,7 @@ def _stop(actor: Actor, account: Account, after: AccountState, now: datetime) ->
     if after is AccountState.ENDED:  # who comes back one day proves anew who is there
         factor.forget(account)
         device.end_own_of(actor, account, now)
+        notice.forget(account.id, now)
     return end_sessions(account, now)
 
 

@@ -186,6 +186,8 @@ def _note(config: Config, who: Person, way: Way, reason: str, now: datetime) -> 
         if first or wait_s:
             result = "throttled" if wait_s else reason
             _record(who, audit.Act.FACTOR_REFUSED, "session", who.session_id, result=result, way=way)
+            if isinstance(who, Halfway):  # the password was right; inside, one mistypes one's own
+                audit.tell(who.account_id, audit.SECOND_FAILED)
 
 
 def _record(who: Person, act: audit.Act, kind: str, object_id: int | None, **more: Any) -> None:

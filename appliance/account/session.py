@@ -7,7 +7,6 @@ with `LoginRefused`.
 """
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from appliance import audit, db, token
 from appliance.account import factor, throttle
@@ -57,9 +56,11 @@ def login(
         with db.transaction():
             first = throttle.note(login_hash, network, browser, now)
             wait_s = throttle.wait_s(config, login_hash, network, browser, now)
+            who = None if account is None else (account.id, account.role)
             if (first or wait_s) and not throttle.is_flood(network, now):
-                who = None if account is None else (account.id, account.role)
                 audit.record_refused_login(zone, network, who, "throttled" if wait_s else why or "wrong")
+            if throttle.is_guessed(config, login_hash, network, browser, now):  # also in a flood
+                audit.tell(who and who[0], audit.TOO_OFTEN)
         raise LoginRefused(why or "wrong")
     own = device is not None and device.kind != "school"  # one person's, enrolled in this very browser
     half = enrolling or factor.second_step(config, account, zone, device)
@@ -81,8 +82,9 @@ def login(
         )
         actor = actor_of(session, network)
         act = audit.Act.LOGIN_BEGUN if half else audit.Act.LOGIN
-        new: dict[str, Any] = {"new_browser": True} if browser is None and not own and not enrolling else {}
-        audit.record(actor, act, "session", session.id, **new)
+        audit.record(actor, act, "session", session.id)
+        if browser is None and not own and not enrolling:
+            audit.tell(account.id, audit.NEW_BROWSER)
     return secret.hex(), _halfway(session, network) if half else actor
 
 
@@ -155,18 +157,18 @@ def logout(actor: Actor, now: datetime) -> None:
         audit.record(actor, audit.Act.LOGOUT, "session", actor.session_id)
 
 
-def leave(zone: Zone, text: str, *, network: str, now: datetime) -> None:
-    """Ends the session that a browser still has on this site, half open too, when somebody logs in anew."""
-    try:
-        hashed = token.hashed(bytes.fromhex(text))
-    except ValueError:
+def leave(config: Config, zone: Zone, text: str, *, network: str, now: datetime) -> None:
+    """Ends the session that a browser still has on this site, half open too, when somebody logs in anew.
+
+    One that was over by itself stays as it ended.
+    """
+    former = _living(config, zone, text, None, now, any_device=True)
+    if former is None:
         return
     with db.transaction():
-        mine = StaffSession.token_hash == hashed, StaffSession.zone == zone, StaffSession.ended_at.is_null()
-        former = StaffSession.get_or_none(*mine)
-        if former is not None:
-            StaffSession.update(ended_at=now).where(*mine).execute()
-            audit.record(actor_of(former, network), audit.Act.LOGOUT, "session", former.id)
+        mine = StaffSession.id == former.id, StaffSession.ended_at.is_null()
+        if StaffSession.update(ended_at=now).where(*mine).execute() == 1:
+            audit.record(actor_of(former, network), audit.Act.LOGOUT, "session", former.id, next_login=True)
 
 
 def role_of(account: Account) -> Role:

@@ -40,6 +40,19 @@ def wait_s(config: Config, login: bytes, network: str, browser: bytes | None, no
     )
 
 
+def is_guessed(config: Config, login: bytes, network: str, browser: bytes | None, now: datetime) -> bool:
+    """Has the next attempt to wait because of attempts at this very login id, and not at others?"""
+    limits = config.account
+    this, unknown = LoginFailure.login_hash == login, LoginFailure.browser.is_null()
+    if browser is not None:
+        return wait_s(config, login, network, browser, now) > 0
+    here = LoginFailure.network == _place(network)
+    return bool(
+        _wait(now, limits.failures_per_quarter_hour, this, here, unknown)
+        or _wait(now, limits.failures_per_account_per_quarter_hour, this, unknown)
+    )
+
+
 def everywhere_s(config: Config, login: bytes, now: datetime) -> int:
     """The same for who has shown the password already: one count, wherever the attempts come from."""
     return _wait(now, config.account.failures_per_quarter_hour, LoginFailure.login_hash == login)

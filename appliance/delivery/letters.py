@@ -42,6 +42,12 @@ class LetterKind(StrEnum):
     NOTICES_LEFT = "notices_left"  # they do not any more; the last letter
 
 
+TO_STAFF = (
+    LetterKind.OWN_LOGIN, LetterKind.PASSWORD_DUE, LetterKind.NOTICES_SET, LetterKind.NOTICES_LEFT,
+)  # fmt: skip
+"""About one's own login. Nobody reads answers to them, and an answer must not seem to have been heard."""
+
+
 def queue(
     kind: LetterKind,
     address: Address,

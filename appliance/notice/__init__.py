@@ -14,7 +14,9 @@ Refuses the words of the letters (the mail zone writes them) and to say who it i
 login id. Fails as the rooms do.
 """
 
-from appliance.notice.place import ASKED_FOR, ask, end, is_shaped, place, take
+from appliance.notice.place import ASKED_FOR, ask, end, forget, is_asked, is_shaped, place, take
 from appliance.notice.tell import note_due, tell
 
-__all__ = ["ASKED_FOR", "ask", "end", "is_shaped", "note_due", "place", "take", "tell"]
+__all__ = [
+    "ASKED_FOR", "ask", "end", "forget", "is_asked", "is_shaped", "note_due", "place", "take", "tell",
+]  # fmt: skip

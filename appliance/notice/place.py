@@ -8,6 +8,8 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from peewee import Expression
+
 from appliance import audit, db, token
 from appliance.actor import Actor, Role
 from appliance.address import Address as MailAddress
@@ -48,7 +50,11 @@ def place(actor: Actor) -> Place | None:
             return None
         last = (
             Delivery.select(Delivery.state)
-            .where(Delivery.address == found.address_id, Delivery.state.not_in(_SAYS_NOTHING))
+            .where(
+                Delivery.address == found.address_id,
+                Delivery.kind.in_(letters.TO_STAFF),
+                Delivery.state.not_in(_SAYS_NOTHING),
+            )
             .order_by(Delivery.id.desc())
             .limit(1)
             .tuples()
@@ -62,23 +68,41 @@ def ask(actor: Actor, now: datetime) -> str:
     secret = secrets.token_bytes(token.OCTETS)
     asked = {"token_hash": token.hashed(secret), "token_ends_at": now + ASKED_FOR}
     with db.transaction():
-        mine = NoticeAddress.account == actor.account_id
-        if not NoticeAddress.update(**asked).where(mine).execute():
-            NoticeAddress.insert(account=actor.account_id, **asked).execute()
+        made = NoticeAddress.insert(account=actor.account_id, **asked)
+        made.on_conflict(conflict_target=[NoticeAddress.account], update=asked).execute()
         audit.record(actor, Act.NOTICES_ASKED, "account", actor.account_id)
     return _PREFIX + token.write(secret)
+
+
+def is_asked(actor: Actor, local_part: str, now: datetime) -> bool:
+    """Is this what the actor asked for last, and still good?"""
+    if not is_shaped(local_part):
+        return False
+    try:
+        mine = (NoticeAddress.account == actor.account_id) & _asked(local_part)
+    except TokenUnknown:
+        return False
+    with db.guarded():
+        found: bool = NoticeAddress.select().where(mine, NoticeAddress.token_ends_at > now).exists()
+    return found
 
 
 def end(actor: Actor, now: datetime) -> None:
     """No notices any more; one last letter says so to where they went."""
     with db.transaction():
-        mine = NoticeAddress.account == actor.account_id
-        found = NoticeAddress.get_or_none(mine)
-        if found is None or NoticeAddress.delete().where(mine).execute() != 1:
-            return
-        if found.address_id is not None:
-            letter(LetterKind.NOTICES_LEFT, found.address_id, now)
-        audit.record(actor, Act.NOTICES_ENDED, "account", actor.account_id)
+        if forget(actor.account_id, now):
+            audit.record(actor, Act.NOTICES_ENDED, "account", actor.account_id)
+
+
+def forget(account_id: int, now: datetime) -> bool:
+    """The same for whose account ends, in the caller's transaction. Whether there was anything to forget."""
+    mine = NoticeAddress.account == account_id
+    found = NoticeAddress.get_or_none(mine)
+    if found is None or NoticeAddress.delete().where(mine).execute() != 1:
+        return False
+    if found.address_id is not None:
+        letter(LetterKind.NOTICES_LEFT, found.address_id, now)
+    return True
 
 
 def is_shaped(local_part: str) -> bool:
@@ -92,9 +116,12 @@ def take(keyring: Keyring, local_part: str, sender: MailAddress, digest: bytes, 
     `digest` tells the same mail tried again from another one. Raises `TokenUnknown`: never asked for, used,
     or too late.
     """
-    asked = NoticeAddress.token_hash == token.hashed(token.read(local_part.removeprefix(_PREFIX)))
+    asked = _asked(local_part)
     with db.transaction():
-        if Inbound.select().where(Inbound.digest == digest).exists():
+        claimed = (
+            Inbound.insert(digest=digest, received_at=now).on_conflict_ignore().returning(Inbound.digest)
+        )
+        if not list(claimed.execute()):  # another worker has it, or had it: its sender did not hear our 250
             return
         found = NoticeAddress.get_or_none(asked, NoticeAddress.token_ends_at > now)
         if found is None:
@@ -103,13 +130,17 @@ def take(keyring: Keyring, local_part: str, sender: MailAddress, digest: bytes, 
         setting = NoticeAddress.update(token_hash=None, token_ends_at=None, address=to, since=now)
         if setting.where(asked).execute() != 1:
             raise TokenUnknown("used a moment ago")
-        Inbound.insert(digest=digest, received_at=now).on_conflict_ignore().execute()
         letter(LetterKind.NOTICES_SET, to.id, now)
         if found.address_id not in (None, to.id):
             letter(LetterKind.NOTICES_LEFT, found.address_id, now)
         role = Account.select(Account.role).where(Account.id == found.account_id).scalar()
         who = Actor(found.account_id, Role(role), frozenset(), Zone.MAIL)
         audit.record(who, Act.NOTICES_SET, "account", found.account_id)
+
+
+def _asked(local_part: str) -> Expression:
+    hashed: bytes = token.hashed(token.read(local_part.removeprefix(_PREFIX)))
+    return NoticeAddress.token_hash == hashed
 
 
 def letter(kind: LetterKind, address_id: int, now: datetime, about: str = "") -> None:

@@ -21,22 +21,21 @@ from appliance.notice.place import letter
 from appliance.states import AccountState
 
 _DUE = "password.due"
-_GUESSES = (audit.Act.FACTOR_REFUSED, audit.TOO_OFTEN)
+_GUESSES = (audit.SECOND_FAILED, audit.TOO_OFTEN)
 _ONCE_IN = timedelta(hours=1)
 _KEPT = timedelta(days=365)
 _LINES_MAX = 20
 
 
 def note_due(config: Config, now: datetime) -> None:
-    """Notes, once a term, for everybody who can be told, that the password is due. Forgets who has gone."""
-    gone = Account.select(Account.id).where(Account.state == AccountState.ENDED)
+    """Notes, once a term, for everybody who can be told, that the password is due."""
     with db.transaction():
-        NoticeAddress.delete().where(NoticeAddress.account.in_(gone)).execute()
         Notice.delete().where(Notice.told_at < now - _KEPT).execute()
         due = [
             {"account": account_id, "what": _DUE, "at": each.deadline_at}
-            for account_id, changed_at in _told(Account.id, Account.password_changed_at)
-            if (each := term.password_due(config, changed_at, now)) is not None
+            for account_id, state, changed_at in _told(Account.id, Account.state, Account.password_changed_at)
+            if state == AccountState.ACTIVE
+            and (each := term.password_due(config, changed_at, now)) is not None
         ]
         if due:
             Notice.insert_many(due).on_conflict_ignore().execute()
@@ -67,7 +66,7 @@ def tell(config: Config, now: datetime) -> int:
 def _tell_one(zone: ZoneInfo, to: int, rows: list[Notice], account_id: int, now: datetime) -> int:
     mine = sorted((row for row in rows if row.account_id == account_id), key=lambda row: row.id)
     happened = [row for row in mine if row.what != _DUE]
-    due: list[datetime] = [row.at for row in mine if row.what == _DUE]
+    due: list[datetime] = [row.at for row in mine if row.what == _DUE and row.at > now]
     for deadline_at in due:
         last_day = (deadline_at - timedelta(seconds=1)).astimezone(zone).date()
         letter(LetterKind.PASSWORD_DUE, to, now, last_day.isoformat())
@@ -77,17 +76,14 @@ def _tell_one(zone: ZoneInfo, to: int, rows: list[Notice], account_id: int, now:
 
 
 def _told(*columns: Any) -> Iterable[tuple[Any, ...]]:
-    """Of the active accounts that have an address for notices."""
+    """Of the accounts that have an address for notices; suspended ones, too: it is their login."""
     rows: Iterable[tuple[Any, ...]] = (
-        NoticeAddress.select(*columns)
-        .join(Account)
-        .where(NoticeAddress.address.is_null(False), Account.state == AccountState.ACTIVE)
-        .tuples()
+        NoticeAddress.select(*columns).join(Account).where(NoticeAddress.address.is_null(False)).tuples()
     )
     return rows
 
 
 def _listed(rows: Iterable[Notice], zone: ZoneInfo) -> str:
     """Closed words with their minutes; the same ones within a minute once."""
-    lines = dict.fromkeys(f"{row.what} {row.at.astimezone(zone):%m-%d %H:%M}" for row in rows)
+    lines = dict.fromkeys(f"{row.what} {row.at.astimezone(zone):%Y-%m-%dT%H:%M}" for row in rows)
     return ",".join(list(lines)[:_LINES_MAX])

@@ -9,8 +9,11 @@ missing; a test writes every letter in every language. A new language is a folde
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
+
+from babel.dates import format_date
 
 from appliance.answer.classes import numbered
 from appliance.delivery.letters import LetterKind
@@ -20,7 +23,7 @@ from appliance.models import SchoolClass
 FORM, FIELDS, BACK, LOGIN = "form", "fields", "back", "login_words"
 MARKS = ("school", "school_en", "ward", "ward_en", "url", "hours", "inquiry")
 """What `write` is given; for the checkpoint also `smtp.checkpoint.marks`, for faults `smtp.faults.marks`.
-The files also use {form}, {classes}, {missing}, {happened} and {about}, which it makes."""
+The files also use {form}, {classes}, {missing}, {happened} and {day}, which it makes."""
 RULE = "-" * 32
 ABOVE = "↑"
 """Beneath the line the link is not repeated: one link, one tap."""
@@ -80,13 +83,15 @@ def _part(
     form = ""
     if kind in _WITH_FORM and classes is not None:
         form = "\n\n" + (text_of(language, FORM) or "").format(classes=_listed(classes)).rstrip()
-    made = {"form": form, "about": about}
+    made = {"form": form}
     if kind is LetterKind.OWN_LOGIN:
         made["happened"] = _happened(language, about)
+    elif kind is LetterKind.PASSWORD_DUE:
+        made["day"] = _when(language, about)
     else:
         made["missing"] = _missing(language, about)
     subject, _, text = (text_of(language, kind) or "").partition("\n")
-    return subject.format_map(marks | {"about": about}), text.format_map(marks | made).strip("\n")
+    return subject.format_map(marks | made), text.format_map(marks | made).strip("\n")
 
 
 def _listed(classes: Sequence[SchoolClass]) -> str:
@@ -102,7 +107,14 @@ def _words(language: Language, name: str) -> dict[str, str]:
 def _happened(language: Language, about: str) -> str:
     words = _words(language, LOGIN)
     said = (line.partition(" ") for line in about.split(","))
-    return "\n".join(f"・{time}  {words[what]}" for what, _, time in said if what in words)
+    return "\n".join(f"・{_when(language, time)}  {words[what]}" for what, _, time in said if what in words)
+
+
+def _when(language: Language, text: str) -> str:
+    """A day, or a minute of it, in the ward's time zone (ISO 8601), as people write it."""
+    at = datetime.fromisoformat(text)
+    day = format_date(at, "M月d日(E)" if language is Language.JA else "EEEE d MMMM", locale=language)
+    return f"{day} {at:%H:%M}" if "T" in text else day
 
 
 def _missing(language: Language, about: str) -> str:

@@ -3,13 +3,14 @@
 import email
 import email.policy
 import os
+import re
 from datetime import timedelta
 
 import pytest
 import time_machine
 
 from appliance import account, address, clock, delivery, notice, registration
-from appliance.account import recovery
+from appliance.account import factor, handover, recovery
 from appliance.actor import Actor, Role
 from appliance.audit import Act
 from appliance.config import Zone
@@ -19,7 +20,7 @@ from appliance.models import Account, Address, Audit, Delivery, Notice, NoticeAd
 from appliance.registration.upkeep import KEEP_UNCONFIRMED
 from appliance.states import AccountState, DeliveryState
 from smtp.render import Renderer
-from tests.flows.ward import Ward, result
+from tests.flows.ward import Ward, result, take, together
 
 HOME, WORK = "sensei.jitaku@docomo.ne.jp", "sensei@midori.example.jp"
 PASSWORD, NEW = "ajisai-no-saku-michi-7", "kawa-no-hotori-12"
@@ -127,9 +128,9 @@ def test_a_changed_password_is_told_with_its_minute(
     assert (tell(ward), tell(ward)) == (1, 0)
     ((to, subject, text),) = mails(ward)
     assert (to, subject) == (HOME, "【みどり区】ログインについてのお知らせ / About your login")
-    minute = f"{clock.now() + timedelta(hours=9):%m-%d %H:%M}"
-    assert f"・{minute}  パスワードが変わりました\n" in text
-    assert f"・{minute}  The password was changed\n" in text
+    minute = f"{clock.now() + timedelta(hours=9):%H:%M}"
+    assert re.search(rf"・\d+月\d+日\(.\) {minute}  パスワードが変わりました\n", text)
+    assert re.search(rf"・\w+day \d+ \w+ {minute}  The password was changed\n", text)
     assert "http" not in text, "no link that somebody else's mail could have as well"
 
 
@@ -232,9 +233,9 @@ def test_a_password_that_is_due_is_told_once_a_term(
     assert tell(ward) == 1
     ((_, subject, text),) = mails(ward)
     due = Notice.get(Notice.what == "password.due").at
-    last_day = f"{due + timedelta(hours=9) - timedelta(seconds=1):%Y-%m-%d}"
-    assert f"パスワードを変えてください({last_day} まで)" in subject
-    assert f"by {last_day}" in text
+    last = due + timedelta(hours=9) - timedelta(seconds=1)
+    assert f"パスワードを変えてください({last.month}月{last.day}日(" in subject
+    assert f"by {last:%A} {last.day} {last:%B}" in text
     account.change_password(ward.config, sensei, PASSWORD, NEW, clock.now())
     tell(ward)
     mails(ward)
@@ -242,10 +243,56 @@ def test_a_password_that_is_due_is_told_once_a_term(
     assert tell(ward) == 0
 
 
-def test_who_has_left_is_told_nothing_and_the_address_is_forgotten(ward: Ward, sensei: Actor) -> None:
+def test_a_password_whose_days_of_grace_are_over_is_not_asked_for_by_mail(
+    ward: Ward, sensei: Actor, morning: time_machine.Traveller
+) -> None:
     told_at(ward, sensei)
-    Account.update(state=AccountState.ENDED).where(Account.id == sensei.account_id).execute()
-    notice.note_due(ward.config, clock.now())
+    past = clock.now() - timedelta(days=1)
+    Notice.insert(account=sensei.account_id, what="password.due", at=past).execute()
+    assert tell(ward) == 0
+
+
+def test_whose_account_ends_is_told_so_once_and_the_next_one_of_that_name_starts_anew(
+    ward: Ward, sensei: Actor
+) -> None:
+    told_at(ward, sensei)
+    asked = notice.ask(sensei, clock.now())
+    officer = ward.actor(Role.WARD_OFFICER)
+    handover.end(officer, [Account.get_by_id(sensei.account_id)], ward.school.id, clock.now())
     assert not NoticeAddress.select().exists()
+    with pytest.raises(TokenUnknown):
+        empty_mail(ward, HOME, asked)
+    ((to, subject, _),) = mails(ward)
+    assert (to, "届かなくなります" in subject) == (HOME, True)
+    Account.update(state=AccountState.ACTIVE).where(Account.id == sensei.account_id).execute()
     Notice.insert(account=sensei.account_id, what=Act.PASSWORD_CHANGED, at=clock.now()).execute()
     assert tell(ward) == 0
+
+
+def test_who_is_suspended_learns_what_happened_to_the_login(ward: Ward, sensei: Actor) -> None:
+    told_at(ward, sensei)
+    officer, teacher = ward.actor(Role.WARD_OFFICER), Account.get_by_id(sensei.account_id)
+    factor.reset(officer, teacher, factor.Loss.LOST, clock.now())
+    handover.suspend(officer, teacher, clock.now())
+    assert tell(ward) == 1
+
+
+def test_two_workers_get_the_same_mail_at_the_same_moment(ward: Ward, sensei: Actor) -> None:
+    asked = notice.ask(sensei, clock.now())
+    ends = together(*[lambda: empty_mail(ward, HOME, asked, b"d" * 32)] * 4)
+    assert ends == [None] * 4, "nobody hears that there is no such recipient"
+    assert len(mails(ward)) == 1
+
+
+def test_two_presses_of_the_button_make_one_address_that_is_good(ward: Ward, sensei: Actor) -> None:
+    asked = [str(each) for each in together(*[lambda: notice.ask(sensei, clock.now())] * 4)]
+    assert sum(notice.is_asked(sensei, each, clock.now()) for each in asked) == 1
+
+
+def test_a_notice_names_no_address_for_answers(ward: Ward, sensei: Actor) -> None:
+    """Who answers all the same learns from the own server that nobody reads it."""
+    empty_mail(ward, HOME, notice.ask(sensei, clock.now()))
+    (claimed,) = take("w1", "docomo")
+    renderer = Renderer(ward.config, ward.keyring(Zone.MAIL))
+    renderer.prepare([claimed])
+    assert b"\r\nReply-To:" not in renderer.message(claimed, address.parse(HOME)).content

@@ -11,7 +11,6 @@ from flask.typing import ResponseReturnValue
 from appliance import clock, notice
 from web.common import page
 from web.staff import actor, desk
-from web.staff.session import repeatable
 
 pages = Blueprint("notices", __name__)
 _SOMETHING = "oshirase"
@@ -19,20 +18,18 @@ _SOMETHING = "oshirase"
 
 
 @pages.route("/account/notices", methods=["GET", "POST"])
-@repeatable
 def mine() -> ResponseReturnValue:
     """Where they go; when it is asked for, the address for the empty mail, shown this once."""
-    address = ""
-    if request.method == "POST":
-        address = f"{notice.ask(actor(), clock.now())}@{desk().config.mail.registration_domain}"
+    if request.method == "GET":
+        return page("admin/notices.html", goes=notice.place(actor()), local="")
+    now = clock.now()
+    local = request.form.get("local", "")  # the page as it is, in another language
+    if "lang" not in request.args or not notice.is_asked(actor(), local, now):
+        local = notice.ask(actor(), now)
+    address = f"{local}@{desk().config.mail.registration_domain}"
     target = f"mailto:{address}?subject={_SOMETHING}&body={_SOMETHING}"
-    return page(
-        "admin/notices.html",
-        goes=notice.place(actor()),
-        address=address,
-        target=target,
-        picture=segno.make_qr(target, error="m").svg_data_uri(border=4, scale=3) if address else "",
-    )
+    picture = segno.make_qr(target, error="m").svg_data_uri(border=4, scale=3)
+    return page("admin/notices.html", local=local, address=address, target=target, picture=picture)
 
 
 @pages.post("/account/notices/end")

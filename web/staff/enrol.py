@@ -17,7 +17,7 @@ from web.common import cookies, page, public
 from web.staff import browser, known, proof
 from web.staff.admission import anywhere
 from web.staff.desk import desk
-from web.staff.session import refusal, renew_proof
+from web.staff.session import leave_behind, refusal, renew_proof
 
 pages = Blueprint("enrol", __name__)
 
@@ -54,6 +54,7 @@ def begin() -> ResponseReturnValue:
         return page(
             "staff/enrol.html", errors={"login_id": refusal(no)}, status=status, code=code, login_id=login_id
         )
+    leave_behind()
     renew_proof()
     response = make_response(redirect(url_for(".key"), 303))
     cookies.give(response, token)

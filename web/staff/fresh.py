@@ -53,6 +53,7 @@ ACTS: dict[tuple[str, str], Callable[[Actor, Ids], bool]] = {
     ("status.late", "POST"): _to_a_whole_school,
     ("call_sheet.sheet", "GET"): _always,
     ("corrections.remove", "POST"): _always,
+    ("delivery_tests.monthly", "POST"): _always,
     ("records.download", "POST"): _always,
     ("reports.one", "POST"): _to_let_in,
     ("person.invite", "POST"): _always,

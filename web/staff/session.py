@@ -142,8 +142,7 @@ def enter() -> ResponseReturnValue:
             ended=False,
             login_id=login_id[:200],
         )
-    former = cookies.read() or ""
-    account.leave(desk().zone, former, network=request.remote_addr or "", now=clock.now())
+    leave_behind()
     renew_proof()
     if isinstance(who, Halfway):
         response = make_response(second.shown(who, back, held))
@@ -184,6 +183,12 @@ def resume() -> ResponseReturnValue:
     if not back or not held:
         return redirect(url_for("home.home"), 303)
     return page("staff/resume.html", address=back, held=held)
+
+
+def leave_behind() -> None:
+    """Whoever was here before, in this browser, is here no more."""
+    former = cookies.read() or ""
+    account.leave(desk().config, desk().zone, former, network=request.remote_addr or "", now=clock.now())
 
 
 def renew_proof() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from appliance.answer import form
-from appliance.audit import NEW_BROWSER, TOLD, TOO_OFTEN
+from appliance.audit import TOLD, TOLD_BESIDES
 from appliance.delivery.letters import LetterKind
 from appliance.language import Language
 from appliance.models import SchoolClass
@@ -31,7 +31,7 @@ TRANSLATED = (
 )
 SOFTBANK_CHARACTERS = 6000
 ABOUT = {
-    LetterKind.OWN_LOGIN: ",".join(f"{act} 04-08 06:10" for act in (*TOLD, TOO_OFTEN, NEW_BROWSER)),
+    LetterKind.OWN_LOGIN: ",".join(f"{act} 2026-04-08T06:10" for act in (*TOLD, *TOLD_BESIDES)),
     LetterKind.PASSWORD_DUE: "2026-04-21",
 }
 
@@ -89,4 +89,8 @@ def test_what_a_language_lacks_comes_in_english() -> None:
 @pytest.mark.parametrize("language", [Language.JA, Language.EN])
 def test_whatever_happens_to_a_login_has_its_sentence(language: Language) -> None:
     _, text = letters.write(LetterKind.OWN_LOGIN, language, about=ABOUT[LetterKind.OWN_LOGIN], **MARKS)
-    assert text.count("・04-08 06:10  ") == 2 * len((*TOLD, TOO_OFTEN, NEW_BROWSER))
+    assert (
+        text.count("・4月8日(水) 06:10  ")
+        == text.count("・Wednesday 8 April 06:10  ")
+        == len((*TOLD, *TOLD_BESIDES))
+    )
