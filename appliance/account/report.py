@@ -77,8 +77,12 @@ def holder(found: PersonReport) -> Account | None:
 
 
 def approve(config: Config, actor: Actor, found: PersonReport, now: datetime) -> Account:
-    """The ward's word. Raises `NotAllowed`, `WrongState`; `NotAllowed("one_role")` where the person acts
-    for the ward or the vendor and was named for a school, or the other way round."""
+    """The ward's word. Raises `NotAllowed`, `WrongState`.
+
+    `NotAllowed("one_role")`: the person acts for the ward or the vendor and was named for a school, or the
+    other way round. `NotAllowed("other_role")`: another school has the person in another role or duty, which
+    nobody there has asked to change (R13, R15).
+    """
     access.require(access.may_decide(actor, found))
     with db.transaction():
         _decide(actor, found, ReportState.APPROVED, now)
@@ -110,11 +114,16 @@ def refuse(actor: Actor, found: PersonReport, now: datetime) -> None:
 
 
 def _take_up(account: Account, found: PersonReport) -> None:
-    """A person who is known: their role follows the newest report; who had ended begins anew."""
+    """A person who is known: at the only school their role follows the report; who had ended begins anew."""
     if (account.role in access.OF_A_SCHOOL) != (found.school_id is not None):
         raise NotAllowed("one_role")
     if found.school_id is None and account.role != found.role:
         raise NotAllowed("one_role")
+    elsewhere = AccountSchool.select().where(
+        AccountSchool.account == account, AccountSchool.school != found.school_id
+    )
+    if (account.role, account.duty) != (found.role, found.duty) and elsewhere.exists():
+        raise NotAllowed("other_role")
     changed = {"role": found.role, "duty": found.duty}
     if account.state == AccountState.ENDED:
         states.check(AccountState.ENDED, AccountState.INVITED)

@@ -173,6 +173,26 @@ def test_one_person_has_one_account_also_at_two_schools(ward: Ward, officer: Act
     assert enter(ward, "sensei", PASSWORD)  # the password stays
 
 
+def test_a_teacher_here_who_becomes_principal_there_is_no_principal_here(ward: Ward, officer: Actor) -> None:
+    teacher = hire(ward, "sensei", Role.STAFF, ward.school)
+    named = name(
+        ward, "sensei", actor=hire(ward, "kutan2", Role.WARD_OFFICER), role=Role.PRINCIPAL,
+        duty=Duty.MANAGER, school_id=ward.other.id,
+    )  # fmt: skip
+    with pytest.raises(NotAllowed, match="other_role"):
+        approve(ward, officer, named)
+    assert Account.get_by_id(teacher.account_id).role == Role.STAFF
+    assert schools_of(teacher) == [ward.school.id]
+    handover.end(officer, [Account.get_by_id(teacher.account_id)], ward.school.id, clock.now())
+    assert approve(ward, officer, named).role == Role.PRINCIPAL
+
+
+def test_who_is_at_one_school_only_takes_up_another_duty_there(ward: Ward, officer: Actor) -> None:
+    teacher = hire(ward, "sensei", Role.STAFF, ward.school)
+    approve(ward, officer, name(ward, "sensei", duty=Duty.MANAGER))
+    assert Account.get_by_id(teacher.account_id).duty == Duty.MANAGER
+
+
 def test_the_ward_s_people_are_never_made_a_school_s(ward: Ward, officer: Actor) -> None:
     with pytest.raises(NotAllowed, match="one_role"):
         approve(ward, hire(ward, "kutan2", Role.WARD_OFFICER), name(ward, "kutan"))

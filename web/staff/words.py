@@ -134,6 +134,9 @@ REFUSALS = {
     "another_decides": later("自分が届け出た人は、別の区担当者が承認します。"),
     "not_oneself": later("自分自身に対しては、この操作はできません。"),
     "not_active": later("停止中または終了した人には、招待を出せません。"),
+    "other_role": later(
+        "ほかの学校では、別の役割または区分の人です。その学校の登録を終えてから承認するか、別のIDで届け出てもらってください。"
+    ),
     "one_role": later("区や受託事業者の人と学校の人は、同じIDを使えません。別のIDで届け出てください。"),
     "reason_needed": later("登録者を開くには、先に理由を記録してください。"),
     "principal_renews": later("学校IDを新しくするかどうかは、園長・校長が決めます。"),
