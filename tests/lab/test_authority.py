@@ -1,14 +1,24 @@
-"""The rack gets another authority while it serves, and who has a certificate of the old one is a stranger."""
+"""The rack gets another authority while it serves, and who has a certificate of the old one is a stranger.
+
+make lab-test LONG=1 ARGS=tests/lab/test_authority.py
+"""
 
 import json
+import os
 import time
 from pathlib import Path
+
+import pytest
 
 from tests.lab import deployment, host, places, strikes
 from tests.lab.probes import Probe, log_in
 from tests.lab.ward import Founded
 from tests.support.waiting import until
 
+pytestmark = [
+    pytest.mark.skipif(not os.environ.get("LONG"), reason="goes three times around the rack: LONG=1"),
+    pytest.mark.timeout(1800),
+]
 _BAR_S = 30.0
 _MEMBER = places.SECRETS / "rack" / "n3"
 
