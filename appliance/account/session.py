@@ -59,7 +59,7 @@ def login(
             who = None if account is None else (account.id, account.role)
             if (first or wait_s) and not throttle.is_flood(network, now):
                 audit.record_refused_login(zone, network, who, "throttled" if wait_s else why or "wrong")
-            if throttle.is_guessed(config, login_hash, network, browser, now):  # also in a flood
+            if throttle.guessed_wait_s(config, login_hash, network, browser, now):  # also in a flood
                 audit.tell(who and who[0], audit.TOO_OFTEN)
         raise LoginRefused(why or "wrong")
     own = device is not None and device.kind != "school"  # one person's, enrolled in this very browser

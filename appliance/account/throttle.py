@@ -28,6 +28,15 @@ def login_hash(login_id: str) -> bytes:
 
 def wait_s(config: Config, login: bytes, network: str, browser: bytes | None, now: datetime) -> int:
     """Seconds until the next attempt is judged; 0: now. `browser` names one that the account is known in."""
+    guessed_s = guessed_wait_s(config, login, network, browser, now)
+    if browser is not None:
+        return guessed_s
+    here, unknown = LoginFailure.network == _place(network), LoginFailure.browser.is_null()
+    return max(guessed_s, _wait(now, config.account.failures_per_network_per_quarter_hour, here, unknown))
+
+
+def guessed_wait_s(config: Config, login: bytes, network: str, browser: bytes | None, now: datetime) -> int:
+    """The same, of attempts at this very login id alone."""
     limits = config.account
     this, unknown = LoginFailure.login_hash == login, LoginFailure.browser.is_null()
     if browser is not None:
@@ -36,20 +45,6 @@ def wait_s(config: Config, login: bytes, network: str, browser: bytes | None, no
     return max(
         _wait(now, limits.failures_per_quarter_hour, this, here, unknown),
         _wait(now, limits.failures_per_account_per_quarter_hour, this, unknown),
-        _wait(now, limits.failures_per_network_per_quarter_hour, here, unknown),
-    )
-
-
-def is_guessed(config: Config, login: bytes, network: str, browser: bytes | None, now: datetime) -> bool:
-    """Has the next attempt to wait because of attempts at this very login id, and not at others?"""
-    limits = config.account
-    this, unknown = LoginFailure.login_hash == login, LoginFailure.browser.is_null()
-    if browser is not None:
-        return wait_s(config, login, network, browser, now) > 0
-    here = LoginFailure.network == _place(network)
-    return bool(
-        _wait(now, limits.failures_per_quarter_hour, this, here, unknown)
-        or _wait(now, limits.failures_per_account_per_quarter_hour, this, unknown)
     )
 
 

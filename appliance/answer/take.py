@@ -32,7 +32,7 @@ from appliance.keys import Keyring, Purpose
 from appliance.keystore import WARD
 from appliance.models import Address, Confirmation, Delivery, Inbound, Registration
 from appliance.registration.budgets import GENEROUS, BudgetKind, Budgets, Purse
-from appliance.registration.request import address_row, answers_within
+from appliance.registration.request import address_row, answers_within, claim_digests
 from appliance.states import RegistrationState
 
 ASKS = 3
@@ -156,7 +156,7 @@ def take(keyring: Keyring, answer: Answer, *, now: datetime, budget: int = 10, n
         address = None if delivery is None else Address.get_by_id(delivery.address_id)
         if delivery is None or address is None or not _same(keyring, answer.sender, address):
             raise AnswerStranger("not from the address that got this mail")
-        if not _first_time(answer.digest, now):
+        if not claim_digests([answer.digest], now):
             return Done.AGAIN
         Confirmation.insert(delivery=delivery.id, at=now, how="reply").on_conflict_ignore().execute()
         return _decide(_Case(keyring, answer, delivery, address, now, budget, names_max))
@@ -173,7 +173,7 @@ def inquire(
     if not asked.text.strip():
         return Done.NOTHING
     with db.transaction():
-        if not _first_time(asked.digest, now):
+        if not claim_digests([asked.digest], now):
             return Done.AGAIN
         purse = Purse(keyring, budgets, [asked], now)
         index = keyring.index(Purpose.ADDRESSES, asked.sender.index_form)
@@ -198,11 +198,6 @@ def _same(keyring: Keyring, sender: MailAddress, address: Address) -> bool:
     return hmac.compare_digest(
         keyring.index(Purpose.ADDRESSES, sender.index_form), bytes(address.address_index)
     )
-
-
-def _first_time(digest: bytes, now: datetime) -> bool:
-    rows = Inbound.insert(digest=digest, received_at=now).on_conflict_ignore().returning(Inbound.digest)
-    return len(list(rows.execute())) == 1
 
 
 def _decide(case: _Case) -> Done:

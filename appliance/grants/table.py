@@ -88,16 +88,16 @@ GRANTS: dict[str, dict[Holder, Rights]] = {
     "opening": {_A: _APPEND},
     "login_failure": {_S: Rights("all", "all", delete=True), _A: Rights("all", "all", delete=True)},
     "staff_session": {_S: Rights("all", "all", _SESSION), _A: Rights("all", "all", _SESSION)},
-    # What people are told of their own login: noted where it happens, told by the mail zone, which alone
-    # learns an address, from the empty mail that comes from it.
+    # What people are told of their own login: noted where it happens, told by the mail zone, which
+    # alone sets where to, by the empty mail that comes from there.
     "notice": {
         _S: Rights(("id",), ("account_id", "what", "at")),
         _A: Rights(("id",), ("account_id", "what", "at")),
-        _M: Rights("all", ("account_id", "what", "at", "told_at"), ("told_at",), delete=True),
+        _M: Rights("all", ("account_id", "what", "at"), ("told_at",), delete=True),
     },
     "notice_address": {
         _A: Rights("all", ("account_id", *_NOTICE_TOKEN), _NOTICE_TOKEN, delete=True),
-        _M: Rights("all", update=(*_NOTICE_TOKEN, "address_id", "since"), delete=True),
+        _M: Rights("all", update=(*_NOTICE_TOKEN, "address_id", "since")),
     },
     # How people prove themselves, each site for itself; the ward officer takes lost factors back on both.
     "factor": {

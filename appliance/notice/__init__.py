@@ -1,8 +1,8 @@
 """お知らせ: what people with an account are told by mail of their own login (R16; ASVS 5.0 6.3.5, 6.3.7).
 
 Where to is set as everything is here, by an empty mail: its person asks for an address that is good for one
-mail within an hour, and whatever address writes to it gets the notices. So no page takes a mail address, no
-staff site learns one, and one that was mistyped never counts. What is told is noted where it happens
+mail within an hour, and whatever address writes to it gets the notices. So no page takes or shows a mail
+address, and one that was mistyped never counts. What is told is noted where it happens
 (`appliance.audit`), without a look at whether there is anybody to tell.
 
 | room | owns |

@@ -20,8 +20,8 @@ from appliance.delivery.letters import LetterKind
 from appliance.errors import TokenUnknown
 from appliance.keys import Keyring
 from appliance.keystore import WARD
-from appliance.models import Account, Address, Delivery, Inbound, NoticeAddress
-from appliance.registration.request import address_row
+from appliance.models import Account, Address, Delivery, NoticeAddress
+from appliance.registration.request import address_row, claim_digests
 from appliance.states import DeliveryState
 
 ASKED_FOR = timedelta(hours=1)
@@ -118,10 +118,7 @@ def take(keyring: Keyring, local_part: str, sender: MailAddress, digest: bytes, 
     """
     asked = _asked(local_part)
     with db.transaction():
-        claimed = (
-            Inbound.insert(digest=digest, received_at=now).on_conflict_ignore().returning(Inbound.digest)
-        )
-        if not list(claimed.execute()):  # another worker has it, or had it: its sender did not hear our 250
+        if not claim_digests([digest], now):  # a worker has or had it: its sender did not hear our 250
             return
         found = NoticeAddress.get_or_none(asked, NoticeAddress.token_ends_at > now)
         if found is None:

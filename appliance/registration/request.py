@@ -98,7 +98,7 @@ def request_many(
         places = [targets[item.local_part.lower()] for item in requests]
         indexes = [keyring.index(Purpose.ADDRESSES, item.sender.index_form) for item in requests]
         spent = answers_within(set(indexes), now - BUDGET_WINDOW)
-        fresh = _claim_digests(requests, now)
+        fresh = claim_digests([item.digest for item in requests], now)
         purse = Purse(keyring, budgets, requests, now)
         refused: list[bytes] = []
         results: list[Requested | BudgetSpent] = []
@@ -169,10 +169,10 @@ def answers_within(indexes: set[bytes], since: datetime) -> dict[bytes, int]:
     return {bytes(index): count for index, count in rows}
 
 
-def _claim_digests(requests: Sequence[Request], now: datetime) -> set[bytes]:
+def claim_digests(digests: Sequence[bytes], now: datetime) -> set[bytes]:
     """The digests that nobody had before us. A worker that has the same one in hand makes us wait."""
     rows = (
-        Inbound.insert_many([{"digest": item.digest, "received_at": now} for item in requests])
+        Inbound.insert_many([{"digest": digest, "received_at": now} for digest in digests])
         .on_conflict_ignore()
         .returning(Inbound.digest)
         .tuples()
