@@ -78,7 +78,15 @@ class Act(StrEnum):
     RECORDS_READ = "records.read"
     RECORDS_EXPORTED = "records.exported"
     RECORDS_EXPIRED = "records.expired"  # their time is over; `object_id` is the first position that stays
+    # by the vendor at a node's command line, where there is no account
+    RIGHTS_GIVEN = "rights.given"  # the zones' and keepers' rights in the database
+    SECRETS_CREATED = "secrets.created"
     SECRETS_EXCHANGED = "secrets.exchanged"  # all zones' keys, and all that was sealed by them
+    SIGNING_KEYS_MADE = "signing_keys.made"
+    SIGNING_KEYS_ACTIVATED = "signing_keys.activated"
+    SIGNING_KEYS_RETIRED = "signing_keys.retired"
+    CODE_PAUSED = "code.paused"
+    CODE_RESUMED = "code.resumed"
     LOGIN_REFUSED = "login.refused"
     REFUSED = "refused"  # what somebody may not, or is not there for him
 

@@ -1,14 +1,17 @@
 """`karamail code`: security codes under attack.
 
-Owns pausing and resuming by hand what `appliance.registration.budgets` does by itself. Refuses to issue or to
-retire codes: the principal does that on the administration site. Fails on what cannot be a code.
+Owns pausing and resuming by hand what `appliance.registration.budgets` does by itself; the operation record
+knows. Refuses to issue or to retire codes: the principal does that on the administration site. Fails on what
+cannot be a code.
 """
 
 from datetime import timedelta
 
 import click
 
-from appliance import clock, db, registration
+from appliance import audit, clock, db, registration
+from appliance.audit import Act
+from appliance.models import SecurityCode
 from appliance.registration import budgets
 from cli.context import Context, pass_context
 
@@ -36,6 +39,7 @@ def pause(context: Context, value: str, minutes: int) -> None:
     until = clock.now() + timedelta(minutes=minutes)
     with db.transaction():
         budgets.pause(value, clock.now(), until, by_operator=True)
+        _record(Act.CODE_PAUSED, value, minutes=minutes)
     click.echo(f"paused until {until:%Y-%m-%d %H:%M} UTC")
 
 
@@ -47,4 +51,12 @@ def resume(context: Context, value: str) -> None:
     context.connect()
     with db.transaction():
         was_paused = budgets.resume(value)
+        if was_paused:
+            _record(Act.CODE_RESUMED, value)
     click.echo("resumed" if was_paused else "it was not paused")
+
+
+def _record(act: Act, value: str, **detail: int) -> None:
+    """By the number of the code's row, where there is one: an attack may be on a code that never was."""
+    found = SecurityCode.get_or_none(SecurityCode.code == value)
+    audit.record_operation(act, "security_code", found.id if found else None, **detail)

@@ -2,8 +2,8 @@
 
 import click
 
+from appliance import audit, grants
 from appliance import db as database
-from appliance import grants
 from appliance.config import Config, Zone
 from appliance.errors import OperatorError
 from cli.context import Context, pass_context
@@ -48,6 +48,7 @@ def grant(context: Context) -> None:
         )
     made = grants.create_roles(config)
     grants.apply(config)
+    audit.record_operation(audit.Act.RIGHTS_GIVEN, "database", None, roles=len(made))
     click.echo("\n".join(f"created {name}" for name in made) or "no role was missing")
     click.echo("the zones' roles have their rights, and no others")
 

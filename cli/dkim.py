@@ -1,9 +1,9 @@
 """`karamail dkim`: the keys that sign our mail, and their rotation.
 
 Owns the steps new → (publish, wait) → activate → (a week) → retire, with the words for each. Works on the
-file in the mail zone's own secrets directory, never on a running unit's copy. Refuses to activate a key whose
-record cannot be seen through every configured nameserver: mail signed with it would be refused. Fails with
-the domain's sentences.
+file in the mail zone's own secrets directory, never on a running unit's copy; each step and its record stand
+or fall together. Refuses to activate a key whose record cannot be seen through every configured nameserver:
+mail signed with it would be refused. Fails with the domain's sentences.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,8 @@ from pathlib import Path
 
 import click
 
-from appliance import clock
+from appliance import audit, clock, db
+from appliance.audit import Act
 from appliance.config import Config, Zone
 from appliance.keys import signing
 from appliance.keys.signing import KeyState, SigningKey
@@ -46,9 +47,9 @@ def show(context: Context) -> None:
 @pass_context
 def new(context: Context) -> None:
     """Step 1: make new keys and print their records. They sign nothing until `activate`."""
-    folder = _folder(context.config)
+    folder = _folder(context.connect())
     keys = signing.fresh(signing.read(folder), clock.now())
-    signing.write(folder, keys)
+    _write(folder, keys, Act.SIGNING_KEYS_MADE, len(_waiting(keys)))
     click.echo("; Publish these records, and leave those of the old keys where they are:")
     for key in _waiting(keys):
         click.echo(line(key.name(context.config.mail.from_domain), "TXT", key.record()))
@@ -60,7 +61,7 @@ def new(context: Context) -> None:
 @pass_context
 def activate(context: Context, unseen: bool) -> None:
     """Step 2: sign with the new keys, once their records can be seen."""
-    config = context.config
+    config = context.connect()
     folder = _folder(config)
     keys = signing.read(folder)
     changed = signing.activated(keys, clock.now())
@@ -68,7 +69,7 @@ def activate(context: Context, unseen: bool) -> None:
         missing = [fault for key in _waiting(keys) for fault in not_published(config, key)]
         if missing:
             raise click.ClickException("\n  ".join(("not activated, such mail would be refused:", *missing)))
-    signing.write(folder, changed)
+    _write(folder, changed, Act.SIGNING_KEYS_ACTIVATED, len(_waiting(keys)))
     click.echo(
         "Workers that read this directory sign with the new keys from their next letters on.\n"
         "A unit that gets its keys through LoadCredential= has to be restarted: one worker after the other.\n"
@@ -80,14 +81,14 @@ def activate(context: Context, unseen: bool) -> None:
 @pass_context
 def retire(context: Context) -> None:
     """Step 3, a week later: destroy the old private keys; then their records may be taken out."""
-    folder = _folder(context.config)
+    folder = _folder(context.connect())
     keys = signing.read(folder)
     gone = signing.expired(keys, clock.now())
     if not gone:
         later = [f"{key.selector} on {ends:%Y-%m-%d %H:%M} UTC" for key in keys if (ends := key.retires_at())]
         click.echo("nothing to retire" + (f" yet: {', '.join(later)}" if later else ""))
         return
-    signing.write(folder, [key for key in keys if key not in gone])
+    _write(folder, tuple(key for key in keys if key not in gone), Act.SIGNING_KEYS_RETIRED, len(gone))
     for key in gone:
         name = key.name(context.config.mail.from_domain)
         click.echo(f"destroyed {key.selector}; take this name out of DNS: {name}")
@@ -106,6 +107,12 @@ def not_published(config: Config, key: SigningKey) -> Iterator[str]:
 
 def _waiting(keys: signing.Keys) -> list[SigningKey]:
     return [key for key in keys if key.state is KeyState.WAITING]
+
+
+def _write(folder: Path, keys: signing.Keys, act: Act, count: int) -> None:
+    with db.transaction():
+        audit.record_operation(act, "signing_keys", None, keys=count)
+        signing.write(folder, keys)
 
 
 def _folder(config: Config) -> Path:

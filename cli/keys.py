@@ -2,8 +2,8 @@
 
 import click
 
+from appliance import audit, db, keystore
 from appliance import exchange as exchanging
-from appliance import keystore
 from appliance.keys import create_secrets, record
 from cli.context import Context, pass_context
 
@@ -23,7 +23,10 @@ def create(context: Context) -> None:
     """
     config = context.connect()
     made = [*create_secrets(config.secrets_dir), *record.create(config.secrets_dir)]
-    keystore.publish_zone_keys(config.secrets_dir)
+    with db.transaction():
+        keystore.publish_zone_keys(config.secrets_dir)
+        if made:
+            audit.record_operation(audit.Act.SECRETS_CREATED, "secrets", None, keys=len(made))
     click.echo("\n".join(f"created {path}" for path in made) or "nothing to create")
 
 

@@ -1,9 +1,9 @@
 """`karamail doctor`: is everything in order, in words for an installer, and what to do where it is not.
 
-Owns the round through configuration, secrets, DKIM keys, database, queue, replication, record, backups, logs,
-units, workers, sites, certificates, disk, clock, DNS and the way out. Each finding is ok, WARNING or BROKEN
-and says what it means for parents and what to run or whom to ask. Refuses to change anything. Exit code: 0
-all is well, 1 warnings, 2 broken.
+Owns the round through configuration, entrance, secrets, DKIM keys, database, queue, replication, record,
+backups, logs, units, workers, sites, certificates, disk, clock, DNS and the way out. Each finding is ok,
+WARNING or BROKEN and says what it means for parents and what to run or whom to ask. Refuses to change
+anything. Exit code: 0 all is well, 1 warnings, 2 broken.
 """
 
 import dataclasses
@@ -20,6 +20,7 @@ from cli.context import Context, pass_context
 from cli.doctor import (
     backups,
     database,
+    entrance,
     everywhere,
     figures,
     files,
@@ -33,6 +34,7 @@ from cli.doctor import (
 from cli.doctor.finding import Finding, Status, broken, ok, warning
 
 _LOOKS: tuple[tuple[set[str], Callable[[Config], Iterable[Finding]]], ...] = (
+    ({"entrance"}, entrance.look),
     ({"secrets"}, files.secret_files),
     ({"dkim"}, lambda config: files.dkim_keys(config)[1]),
     ({"database", "queue", "clock"}, database.look),

@@ -38,6 +38,12 @@ def look(config: Config) -> Iterator[Finding]:
     finally:
         db.close()
     now = clock.now()
+    if config.audit.mail_to is None and not config.demo:
+        yield warning(
+            AREA, "audit.mail_to is not set: the ward gets no checkpoint of the operation record",
+            "mail is not affected; whoever has all nodes could write the record anew, and nobody would see.",
+            "ask the ward for an address, and set audit.mail_to.",
+        )  # fmt: skip
     yield from _sealing(found, now)
     yield from _cosigning(found, now)
 

@@ -17,8 +17,8 @@ from tests.e2e.house import Names
 
 
 @pytest.fixture
-def folder(config: Config) -> Path:
-    return config.secrets_dir / "mail"
+def folder(database: Config) -> Path:
+    return database.secrets_dir / "mail"
 
 
 def states(folder: Path) -> list[str]:

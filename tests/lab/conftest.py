@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.lab import places, processes, ward
+from tests.lab import equipment, places, processes, ward
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -13,4 +13,6 @@ def lab() -> None:
 
 @pytest.fixture(scope="session")
 def school(lab: None) -> ward.Founded:
-    return ward.found()
+    founded = ward.found()
+    equipment.enrol(founded)
+    return founded

@@ -5,6 +5,7 @@ Refuses to know how nodes are made. Fails as smtplib and httpx do.
 """
 
 import html
+import json
 import re
 import smtplib
 import ssl
@@ -58,15 +59,27 @@ def _world() -> ssl.SSLContext:
 
 
 class Browser:
-    """`with Browser("admin") as browser`: from one address, at one site."""
+    """`with Browser("admin") as browser`: from one address, at one site.
+
+    On the administration site it is the school's PC, once `equipment.enrol` was called; `unknown=True` is a
+    browser that nobody enrolled.
+    """
 
     def __init__(
-        self, site: str, *, source: str = places.GUARDIAN, at: str = "", patience_s: float = 10
+        self,
+        site: str,
+        *,
+        source: str = places.GUARDIAN,
+        at: str = "",
+        patience_s: float = 10,
+        unknown: bool = False,
     ) -> None:
         self.name = places.SITES[site]
         self._address = at or (places.ADMIN if site == "admin" else places.VIRTUAL)
         self._source = source
         self._patience_s = patience_s
+        known = site == "admin" and not unknown and places.SCHOOL_PC.exists()
+        self._kept: dict[str, str] = json.loads(places.SCHOOL_PC.read_text()) if known else {}
 
     def __enter__(self) -> Self:
         transport = httpx.HTTPTransport(verify=_world(), local_address=self._source)
@@ -74,6 +87,7 @@ class Browser:
             transport=transport,
             base_url=f"https://{self._address}",
             headers={"Host": self.name},
+            cookies=self._kept,
             timeout=self._patience_s,
         )
         return self
@@ -82,6 +96,11 @@ class Browser:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._client.close()
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """What it keeps by now."""
+        return {cookie.name: cookie.value or "" for cookie in self._client.cookies.jar}
 
     def open(self, path: str) -> httpx.Response:
         """Where a link leads; redirects are followed at the same address."""

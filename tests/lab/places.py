@@ -18,6 +18,8 @@ KEY = LAB / "ssh" / "vendor"
 KNOWN_HOSTS = LAB / "ssh" / "known_hosts"
 SECRETS = LAB / "secrets"
 MAILBOXES = LAB / "internet" / "mailboxes.db"
+SCHOOL_PC = LAB / "internet" / "school-pc.json"
+"""What the browser of the school's PC keeps: the cookie of its device."""
 ZONE_FILE = LAB / "internet" / "root.zone"
 
 _INSTANCE = hashlib.sha256(str(ROOT).encode()).hexdigest()[:4]

@@ -51,7 +51,7 @@ def test_the_principal_logs_in_on_the_administration_site(school: Founded) -> No
 
 
 def test_a_wrong_password_does_not(school: Founded) -> None:
-    with Browser("sender") as browser:
+    with Browser("admin") as browser:
         page = browser.open("/login")
         refused = browser.submit("/login", page, login_id="kouchou", password="sakura-2026-sakura")
         assert refused.status_code in (200, 401, 403, 422)
@@ -61,6 +61,15 @@ def test_a_wrong_password_does_not(school: Founded) -> None:
 def test_the_administration_site_is_closed_to_strangers() -> None:
     with Browser("admin", source=places.ATTACKER, at=places.VIRTUAL) as browser:
         assert browser.open("/login").status_code == 403
+
+
+@pytest.mark.parametrize("site", ["admin", "sender"])
+def test_a_device_that_nobody_enrolled_is_not_asked_for_a_password(site: str) -> None:
+    with Browser(site, unknown=True) as browser:
+        page = browser.open("/login")
+    assert page.status_code == 403
+    assert "まだ登録されていません" in page.text
+    assert 'name="password"' not in page.text
 
 
 def test_who_asks_for_no_name_of_ours_gets_no_handshake() -> None:

@@ -35,6 +35,7 @@ _MAIL_ONLY = (
     "appliance.delivery.journal",
     "appliance.delivery.pace",
     "appliance.delivery.settle",
+    "appliance.notice.tell",
     "appliance.registration.budgets",
     "appliance.registration.request",
     "appliance.registration.upkeep",

@@ -236,6 +236,17 @@ DEEDS = {
         " 0, 0, 0, '', '', false, 0 FROM address LIMIT 1",
         {A, M},
     ),
+    # what people are told of their own login
+    "sends somebody's notices elsewhere": Deed("UPDATE notice_address SET address_id = NULL", {M}),
+    "waits for an empty mail about notices": Deed("UPDATE notice_address SET token_hash = 'x'", {A, M}),
+    "ends somebody's notices": Deed("DELETE FROM notice_address", {A}),
+    "notes what somebody is to be told": Deed(
+        "INSERT INTO notice (account_id, what, at) VALUES (NULL, 'x', 0)", {S, A, M}
+    ),
+    "reads what somebody is told": Deed("SELECT what FROM notice", {M}),
+    "changes what somebody is told": Deed("UPDATE notice SET what = 'x'", set()),
+    "says that somebody was told": Deed("UPDATE notice SET told_at = 1", {M}),
+    "takes notices away": Deed("DELETE FROM notice", {M}),
     # the server
     "makes a table": Deed("CREATE TABLE mine (x int)", set()),
     "makes a temporary table": Deed("CREATE TEMPORARY TABLE mine (x int)", set()),

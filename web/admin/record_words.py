@@ -75,7 +75,14 @@ ACTS = {
     Act.EVIDENCE_OPENED: later("確かでない宛先の一覧を開いた(氏名・アドレス)"),
     Act.RECORDS_READ: later("操作記録を見た"),
     Act.RECORDS_EXPORTED: later("操作記録を書き出した"),
+    Act.RIGHTS_GIVEN: later("データベースの権限を定めた"),
+    Act.SECRETS_CREATED: later("鍵を作った"),
     Act.SECRETS_EXCHANGED: later("すべての鍵を取り替えた"),
+    Act.SIGNING_KEYS_MADE: later("メールの署名鍵を作った"),
+    Act.SIGNING_KEYS_ACTIVATED: later("新しい署名鍵を使いはじめた"),
+    Act.SIGNING_KEYS_RETIRED: later("古い署名鍵を消した"),
+    Act.CODE_PAUSED: later("学校IDの受付をしばらく止めた"),
+    Act.CODE_RESUMED: later("止めた学校IDの受付を再開した"),
     Act.RECORDS_EXPIRED: later("期間を過ぎた操作記録を消した"),
     Act.REFUSED: later("認められていない操作をしようとした"),
 }
@@ -95,6 +102,8 @@ OBJECTS = {
     "opening": later("登録者を開く理由"),
     "vendor": later("受託事業者"),
     "secrets": later("鍵"),
+    "signing_keys": later("メールの署名鍵"),
+    "database": later("データベース"),
     "position": later("操作記録の位置"),
 }
 ZONES = {
@@ -144,6 +153,10 @@ DETAILS = {
     "sessions": later("終えたログインの数"),
     "factors": later("取り消した数"),
     "codes_left": later("残りの予備のコード"),
+    "values": later("封をし直した件数"),
+    "keys": later("鍵の数"),
+    "roles": later("作った役割の数"),
+    "minutes": later("分"),
 }
 VALUES = {
     "passkey": later("パスキー"),

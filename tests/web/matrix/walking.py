@@ -5,22 +5,24 @@ rolled back, and says what became of it: `+` it was let in (whatever the page th
 `>` sent to the login.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from typing import Any, Self
 
 from flask import Flask
 from werkzeug.routing import Rule
 
-from appliance import account, clock
+from appliance import account, clock, token
 from appliance.account import report
 from appliance.actor import Duty, Role
 from appliance.audience import Audience
 from appliance.broadcast import draft
 from appliance.config import Zone
-from appliance.models import Account, Audit, Device, Factor, Registration, School
+from appliance.models import Account, Audit, Device, Factor, Registration, School, StaffSession
 from appliance.models.base import database
-from appliance.states import RegistrationState
+from appliance.states import DeviceState, RegistrationState
 from tests.web.common.visitor import Visitor, visit
 from tests.web.staff.ward import PASSWORD, Ward
 from web.common import cookies
@@ -104,6 +106,28 @@ def objects(ward: Ward, school: School, author: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where somebody sits: at a device of some kind (None: one that nobody enrolled), in some network."""
+
+    kind: str | None = None
+    network: str = _NETWORK
+    state: DeviceState = DeviceState.ACTIVE
+    this_year: bool = True
+
+    def device(self, holder: Account) -> tuple[Device, bytes] | None:
+        """Its row, as enrolment leaves it, and the secret of its cookie."""
+        if self.kind is None:
+            return None
+        secret, now = token.fresh(), clock.now()
+        made = Device.create(
+            kind=self.kind, state=self.state, holder=holder, name="x", os="ios", os_version="18",
+            firewall=True, screen_lock=True, requested_at=now, token_hash=token.hashed(secret),
+            ends_at=now + timedelta(days=1 if self.this_year else -1),
+        )  # fmt: skip
+        return made, secret
+
+
 class Walk:
     """One site, walked by one role (None: nobody has logged in)."""
 
@@ -112,13 +136,35 @@ class Walk:
         self.client: Visitor = visit(app)
         site: Site = app.extensions["karamail.site"]
         if role is not None:
-            token, _actor = account.login(
+            opened, _actor = account.login(
                 ward.config, Zone(site.zone), LOGINS[role], PASSWORD, network=_NETWORK, now=clock.now()
             )
             host = site.origin.partition("://")[2]
-            self.client.set_cookie(cookies.name(site, "session"), token, domain=host)
+            self.client.set_cookie(cookies.name(site, "session"), opened, domain=host)
         page = self.client.get("/login").text
         self._proof = page.split('name="csrf_token" value="')[1].split('"')[0]
+
+    @classmethod
+    def at(cls, place: Place, app: Flask, ward: Ward, role: Role) -> Self:
+        """Somebody whose session is open at that device, and who carries all its cookies."""
+        walk = cls.__new__(cls)
+        site: Site = app.extensions["karamail.site"]
+        host = site.origin.partition("://")[2]
+        who, now, secret = Account.get(Account.login_id == LOGINS[role]), clock.now(), token.fresh()
+        device = place.device(who)
+        StaffSession.create(
+            token_hash=token.hashed(secret), account=who, zone=site.zone, network=place.network, agent="",
+            created_at=now, seen_at=now, opened_at=now, confirmed_at=now, ends_at=now + timedelta(hours=1),
+            device=device and device[0],
+        )  # fmt: skip
+        walk._app, walk.client = app, visit(app)
+        walk.client.environ_base["REMOTE_ADDR"] = place.network
+        walk.client.set_cookie(cookies.name(site, "session"), secret.hex(), domain=host)
+        if device is not None:
+            walk.client.set_cookie(cookies.name(site, "device"), device[1].hex(), domain=host)
+        found = re.search(r'name="csrf_token" value="([^"]+)"', walk.client.get("/login").text)
+        walk._proof = found[1] if found else ""
+        return walk
 
     def outcome(self, question: Question, rule: Rule, ids: dict[str, Any]) -> str:
         with self._app.test_request_context():
