@@ -1,8 +1,9 @@
 """`karamail account`: staff accounts from a node's console, before the ward has any and when nobody else can.
 
 Owns the commands and what they print. Whoever has a shell on a node acts here with the ward's rights; the
-operation record says so (account 0, network `console`). Refuses passwords as arguments: those are visible to
-other users. Fails with one line per refusal, exit code 1.
+operation record says so (account 0, network `console`). Refuses passwords and names as arguments: other users
+see those, and sudo and auditd write them into every member's journal; names are asked for. Fails with one
+line per refusal, exit code 1.
 """
 
 import json
@@ -39,7 +40,6 @@ def _person(command: _Command) -> _Command:
     for option in (
         click.option("--role", type=click.Choice([role.value for role in Role])),
         click.option("--duty", type=click.Choice([duty.value for duty in Duty]), help="By role when absent."),
-        click.option("--name", "display_name", help="Position and name as pages greet the person."),
         click.option("--school", "school_ids", type=int, multiple=True, help="School id; may be repeated."),
     ):
         command = option(command)
@@ -64,11 +64,12 @@ def account() -> None:
 def add(context: Context, login_id: str, password_file: Any, as_json: bool, **described: Any) -> None:
     """Add an account with a password. `invite` lets the person choose it."""
     config = context.connect()
+    display_name = _asked_name(described)
     if password_file is not None:
         password = password_file.readline().rstrip("\r\n")
     else:
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    made = _add(config, login_id, password, **described)
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    made = _add(config, login_id, password, display_name, **described)
     _say(as_json, f"account {made.id} added: {made.login_id} ({made.role})", _facts(made))
 
 
@@ -85,7 +86,7 @@ def invite(context: Context, login_id: str, as_json: bool, **described: Any) -> 
     config = context.connect()
     person = Account.get_or_none(Account.login_id == login_id.strip().lower())
     if person is None:
-        person = _add(config, login_id, None, **described)
+        person = _add(config, login_id, None, _asked_name(described), **described)
     text, expires_at = _refusing(lambda: invitation.issue(config, CONSOLE, person, clock.now()))
     link = f"{config.admin.origin.rstrip('/')}/invitation/{text}"
     facts = _facts(person) | {"link": link, "expires_at": expires_at.isoformat()}
@@ -149,18 +150,24 @@ def end(context: Context, login_ids: tuple[str, ...], school_id: int, as_json: b
     _say(as_json, f"the work of {len(people)} at school {school_id} has ended", facts)
 
 
+def _asked_name(described: dict[str, Any]) -> str:
+    """Of somebody new. Asks on standard error, so that `--json` alone is on standard output."""
+    if described["role"] is None:
+        raise click.UsageError("a new account needs --role")
+    name: str = click.prompt("Position and name, as pages greet the person", err=True)
+    return name
+
+
 def _add(
     config: Config,
     login_id: str,
     password: str | None,
+    display_name: str,
     *,
-    role: str | None,
+    role: str,
     duty: str | None,
-    display_name: str | None,
     school_ids: tuple[int, ...],
 ) -> Account:
-    if role is None or display_name is None:
-        raise click.UsageError("a new account needs --role and --name")
     try:
         with db.transaction():
             made = accounts.add(

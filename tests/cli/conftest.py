@@ -49,10 +49,11 @@ def names(ports: dict[str, int]) -> Iterator[Names]:
 
 @pytest.fixture
 def karamail(config: Config, tmp_path: Path) -> Karamail:
-    """Runs `karamail …` with the configuration; `result.output` is what the installer reads."""
+    """Runs `karamail …` with the configuration; `result.output` is what one reads, `typed` is typed."""
 
-    def run(*words: str) -> Result:
-        return CliRunner().invoke(main, ["--config", str(tmp_path / "karamail.toml"), *words])
+    def run(*words: str, typed: str = "") -> Result:
+        words = ("--config", str(tmp_path / "karamail.toml"), *words)
+        return CliRunner().invoke(main, words, input=typed)
 
     return run
 
