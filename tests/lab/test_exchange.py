@@ -1,13 +1,19 @@
-"""A machine was stolen: all secrets are exchanged as the runbook says, while people try to come in."""
+"""A machine was stolen: all secrets are exchanged as the runbook says, while people try to come in.
+
+make lab-test LONG=1 ARGS=tests/lab/test_exchange.py
+"""
 
 import json
 import time
+
+import pytest
 
 from tests.lab import deployment, host, people, places, strikes, ward
 from tests.lab.probes import Probe, log_in
 from tests.lab.ward import Founded
 from tests.support.waiting import until
 
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 _STANDS_STILL_S = 180.0
 """As the runbook promises, on a lab's two cores for three nodes and all who try."""
 

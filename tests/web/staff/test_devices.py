@@ -8,7 +8,7 @@ from flask import Flask
 
 from appliance import clock, device
 from appliance.config import Config
-from appliance.models import Device
+from appliance.models import Device, LoginFailure
 from tests.support.authenticator import Authenticator
 from tests.web.staff.test_doors import address, rules
 from tests.web.staff.ward import PASSWORD, Clerk, Ward, standing
@@ -67,6 +67,15 @@ def test_a_device_that_nobody_knows_reaches_nothing_but_its_registration(admin: 
             response = clerk.client.open(address(app, rule, {}), method=method)
             assert response.status_code == 403, f"{method} {rule}"
             assert 'type="password"' not in response.text
+
+
+def test_a_stranger_without_a_code_uses_up_nobodys_guesses(sender: Flask, ward: Ward) -> None:
+    stranger = Clerk(sender)
+    for _try in range(ward.config.account.failures_per_account_per_quarter_hour + 1):
+        stranger.open("/enrol")
+        stranger.send("/enrol", code="abcd-efgh", login_id="kocho", password="chigau")
+        assert "登録コードが違うか" in stranger.page
+    assert not LoginFailure.select().exists()
 
 
 def test_from_a_strange_network_not_even_the_registration_opens(
