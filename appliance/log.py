@@ -93,7 +93,7 @@ def journal_replayed(outcomes: int, uncertain: int, released: int) -> None:
 
 
 def journal_refused(error: OSError) -> None:
-    """The worker ends: most likely the disk is full."""
+    """The worker ends, or does not begin to send: most likely the disk is full."""
     _line("journal.refused", error=os.strerror(error.errno) if error.errno else type(error).__name__)
 
 

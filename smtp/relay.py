@@ -8,7 +8,8 @@ looks (`render`).
 How it fails:
 
 - the database is away: results stay in memory and journal, nothing new is claimed, it asks again;
-- the journal cannot be written: the fault ends the worker, supervisor starts it again and it replays;
+- the journal cannot be written: the fault ends the worker, supervisor starts it again and it replays; while
+  there is no room it claims nothing and leaves its share of the limits to the others, its door stays open;
 - a claim whose commit nobody confirmed is given back by its token, as soon as the database answers;
 - this process is held up for longer than its lease: what it had not tried belongs to others, it lets go;
 - a name server does not answer: the letters for that domain wait for it, no others do;
@@ -43,6 +44,7 @@ _EXPIRE_REQUESTS_S = 600.0
 _TELLING_S = 15.0
 _DOUBT_NEXT_S, _DOUBT_AGAIN_S = 5.0, 3600.0  # from school to school; from the last one to the first
 _DATABASE_AWAY_S = 1.0
+_NO_ROOM_S = 5.0
 _DRAIN_S = 20.0
 _EXTENSIONS = 4  # signs of life in the time of one lease
 _ROUND_S = 0.25
@@ -80,13 +82,27 @@ class Relay:
         """Replays what a killed predecessor left, then begins. Raises `DatabaseUnavailable`."""
         await self._in_database(db.align_clock)
         await self._in_database(self._replay)
-        await self._report(clock.now())
+        self._ready = asyncio.Event()
+        if self._has_room():
+            await self._begin()
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tasks.append(asyncio.create_task(self._until_broken(), name="relay-broken"))
         for loop in (
             self._claiming, self._settling, self._upkeep, self._signing_ahead, self._transport.upkeep,
         ):  # fmt: skip
             self._tasks.append(asyncio.create_task(self._forever(loop), name=f"relay-{loop.__name__}"))
+
+    def _has_room(self) -> bool:
+        try:
+            self._ledger.journal.need_room()
+        except OSError as error:
+            log.journal_refused(error)
+            return False
+        return True
+
+    async def _begin(self) -> None:
+        await self._report(clock.now())
+        self._ready.set()
 
     async def stop(self) -> None:
         """Claims nothing more, lets the couriers finish what they carry, gives the rest back."""
@@ -119,6 +135,13 @@ class Relay:
     # --- the loops
 
     async def _until_broken(self) -> None:
+        while not self._ready.is_set():
+            await asyncio.sleep(_NO_ROOM_S)
+            if self._has_room():
+                try:
+                    await self._begin()
+                except DatabaseUnavailable as error:
+                    log.database_unavailable(error)
         await self._broken
 
     def _break(self, error: OSError) -> None:
@@ -127,7 +150,8 @@ class Relay:
             self._broken.set_exception(JournalRefused("the journal cannot be written"))
 
     async def _forever(self, step: Callable[[], Any]) -> None:
-        """Repeats a step; while the database is away it waits and asks again."""
+        """Repeats a step, once there is room; while the database is away it waits and asks again."""
+        await self._ready.wait()
         while True:
             try:
                 await step()

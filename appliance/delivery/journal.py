@@ -10,6 +10,7 @@ One line per event: `C <id> <token>` or
 `O <id> <token> <lane> <attempts> <kind> <code> <enhanced|-> <reason|-> <uncertain> <throttled> <micros>`.
 """
 
+import errno
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from appliance.delivery.settle import Result
 from appliance.models.fields import micros, moment
 
 _CUT_ABOVE_BYTES = 1 << 20
+_ROOM = b"\n" * (1 << 16)
+"""Room for about a thousand lines; blank ones say nothing, should a kill leave them there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,15 @@ class Journal:
             outcome=outcome,
             at=moment(int(words[11])),
         )
+
+    def need_room(self) -> None:
+        """Raises OSError where the disk would not take what a worker writes in its next moments."""
+        size = os.fstat(self._file).st_size
+        try:
+            if os.write(self._file, _ROOM) < len(_ROOM):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
+            os.ftruncate(self._file, size)
 
     def clear(self) -> None:
         """After a replay has been committed."""

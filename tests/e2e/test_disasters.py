@@ -5,6 +5,7 @@ workers are in `test_kill`.
 """
 
 import os
+import smtplib
 import sqlite3
 import subprocess
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from appliance import db
-from appliance.models import Attempt, Delivery
+from appliance.models import Attempt, Delivery, Worker
 from appliance.states import DeliveryState
 from tests.e2e.drilled import ward
 from tests.support.postgres import Cluster
@@ -170,3 +171,26 @@ def test_the_disk_under_database_journal_and_logs_is_full(tmp_path: Path, small_
         until(all_there, within_s=40, why="everybody has it")
         print(f"taken when the disk was full: {settled}, when the worker ended: {stopped}")
         here.nobody_is_missing(sent)
+
+
+def test_a_worker_without_room_for_its_journal_takes_mail_and_leaves_the_sending_to_others(
+    tmp_path: Path, sqlite_url: str, small_disk: Path
+) -> None:
+    """Only the spool of the first worker lies on the full disk. It stays, and holds no share."""
+    with ward(tmp_path, sqlite_url, "calm", PEOPLE) as here:
+        spool = here.house.folder / "spool"
+        spool.mkdir(exist_ok=True)
+        (small_disk / "journal").touch()
+        (spool / "outcomes-1.journal").symlink_to(small_disk / "journal")
+        filler = fill(small_disk)
+        first = here.house.worker("1")
+        assert "journal.refused" in here.house.log("1")
+        with smtplib.SMTP("127.0.0.1", here.house.mail_port, timeout=10) as door:
+            assert door.noop()[0] == 250
+        here.house.worker("2")
+        sent = here.send()
+        here.house.wait_until(sent, ACCEPTED, PEOPLE, within_s=40)
+        assert first.poll() is None
+        assert [row.name.partition("/")[2] for row in Worker.select()] == ["2"]
+        filler.unlink()
+        until(lambda: Worker.select().count() == 2, within_s=20, why="it sends again by itself")

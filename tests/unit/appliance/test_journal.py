@@ -182,3 +182,15 @@ def test_half_a_line_on_a_full_disk_does_not_swallow_the_next_one(written: Journ
     assert written.open_ids == {7}
     assert successor(path).uncertain == {7}
     assert {each.delivery_id for each in successor(path).results} == {9}
+
+
+def test_a_look_for_room_leaves_what_was_written(written: Journal, path: Path) -> None:
+    written.committing(7, 70)
+    before = path.read_bytes()
+    with full_after(path, 100), pytest.raises(OSError, match="space"):
+        written.need_room()
+    assert path.read_bytes() == before
+    written.need_room()
+    assert path.read_bytes() == before
+    written.outcome(result(7, token=70))
+    assert successor(path).results == [result(7, token=70)]
