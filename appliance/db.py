@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+import psycopg
 from peewee import (
     Database,
     InterfaceError,
@@ -33,13 +34,24 @@ from appliance.models.base import database
 MIGRATIONS = Path(__file__).parent / "migrations"
 _COMMIT_NOT_REPLICATED = "01000"  # SQLSTATE of «canceling wait for synchronous replication»
 _LOST = (OperationalError, InterfaceError, InternalError)
+_AWAY_S = 0.8
+"""Who asks so soon after somebody of this process asked in vain is told the same without waiting: with two
+nodes gone each try takes seconds, and whoever waits for one must not then wait for another."""
 
 
 class _Postgresql(PooledPostgresqlDatabase):  # type: ignore[misc]  # peewee is untyped
     """psycopg 3, and a commit that a standby did not confirm counts as failed."""
 
+    _away_until_s = 0.0
+
     def _connect(self) -> Any:
-        connection = super()._connect()
+        if clock.monotonic() < self._away_until_s:
+            raise OperationalError("no connection a moment ago")
+        try:
+            connection = super()._connect()
+        except psycopg.OperationalError:
+            self._away_until_s = clock.monotonic() + _AWAY_S
+            raise
         if not hasattr(connection, "karamail_warned"):
             connection.karamail_warned = False
 

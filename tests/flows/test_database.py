@@ -3,12 +3,14 @@
 import os
 import shutil
 import signal
+import socketserver
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
-from peewee import IntegrityError
+from peewee import IntegrityError, OperationalError
 from playhouse.reflection import Introspector
 
 from appliance import clock, db, keystore
@@ -288,3 +290,23 @@ def test_a_school_before_any_keys_is_refused_with_what_to_run(database: Config) 
     with pytest.raises(OperatorError, match="karamail keys create"):
         keystore.create_keys(5)
     assert Audit.select().count() == 0
+
+
+def test_who_asks_right_after_a_vain_try_is_not_kept_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that hangs up on everybody is asked once, and again a second later."""
+    asked: list[object] = []
+
+    class HangsUp(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            asked.append(self.client_address)
+
+    with socketserver.TCPServer(("127.0.0.1", 0), HangsUp) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        url = f"postgresql://karamail@127.0.0.1:{server.server_address[1]}/karamail?sslmode=disable"
+        away = db._Postgresql(url, prefer_psycopg3=True, gssencmode="disable")
+        for now_s, expected in ((100.0, 1), (100.5, 1), (101.0, 2)):
+            monkeypatch.setattr(clock, "monotonic", lambda now_s=now_s: now_s)
+            with pytest.raises(OperationalError):
+                away.connect()
+            assert len(asked) == expected
+        server.shutdown()
