@@ -33,7 +33,7 @@ TIMED = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("unit", [*UNITS, *TIMED])
+@pytest.mark.parametrize("unit", [*UNITS, *TIMED, "room"])
 def test_each_sandbox_is_tight(unit: str) -> None:
     told = host.on("n2", f"systemd-analyze security --no-pager karamail-{unit}.service")
     level = re.search(r"Overall exposure level.*: ([0-9.]+)", told)
