@@ -78,6 +78,8 @@ class Act(StrEnum):
     RECORDS_READ = "records.read"
     RECORDS_EXPORTED = "records.exported"
     RECORDS_EXPIRED = "records.expired"  # their time is over; `object_id` is the first position that stays
+    LOGIN_REFUSED = "login.refused"
+    REFUSED = "refused"  # what somebody may not, or is not there for him
     # by the vendor at a node's command line, where there is no account
     RIGHTS_GIVEN = "rights.given"  # the zones' and keepers' rights in the database
     SECRETS_CREATED = "secrets.created"
@@ -87,8 +89,6 @@ class Act(StrEnum):
     SIGNING_KEYS_RETIRED = "signing_keys.retired"
     CODE_PAUSED = "code.paused"
     CODE_RESUMED = "code.resumed"
-    LOGIN_REFUSED = "login.refused"
-    REFUSED = "refused"  # what somebody may not, or is not there for him
 
 
 TOLD = (

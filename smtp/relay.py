@@ -9,7 +9,7 @@ How it fails:
 
 - the database is away: results stay in memory and journal, nothing new is claimed, it asks again;
 - the journal cannot be written: the fault ends the worker, supervisor starts it again and it replays; while
-  there is no room it claims nothing and leaves its share of the limits to the others, its door stays open;
+  there is no room it gives no sign of life, so that it has no share and claims nothing; its door stays open;
 - a claim whose commit nobody confirmed is given back by its token, as soon as the database answers;
 - this process is held up for longer than its lease: what it had not tried belongs to others, it lets go;
 - a name server does not answer: the letters for that domain wait for it, no others do;
@@ -82,27 +82,13 @@ class Relay:
         """Replays what a killed predecessor left, then begins. Raises `DatabaseUnavailable`."""
         await self._in_database(db.align_clock)
         await self._in_database(self._replay)
-        self._ready = asyncio.Event()
-        if self._has_room():
-            await self._begin()
+        await self._report(clock.now())
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tasks.append(asyncio.create_task(self._until_broken(), name="relay-broken"))
         for loop in (
             self._claiming, self._settling, self._upkeep, self._signing_ahead, self._transport.upkeep,
         ):  # fmt: skip
             self._tasks.append(asyncio.create_task(self._forever(loop), name=f"relay-{loop.__name__}"))
-
-    def _has_room(self) -> bool:
-        try:
-            self._ledger.journal.need_room()
-        except OSError as error:
-            log.journal_refused(error)
-            return False
-        return True
-
-    async def _begin(self) -> None:
-        await self._report(clock.now())
-        self._ready.set()
 
     async def stop(self) -> None:
         """Claims nothing more, lets the couriers finish what they carry, gives the rest back."""
@@ -135,13 +121,6 @@ class Relay:
     # --- the loops
 
     async def _until_broken(self) -> None:
-        while not self._ready.is_set():
-            await asyncio.sleep(_NO_ROOM_S)
-            if self._has_room():
-                try:
-                    await self._begin()
-                except DatabaseUnavailable as error:
-                    log.database_unavailable(error)
         await self._broken
 
     def _break(self, error: OSError) -> None:
@@ -150,8 +129,7 @@ class Relay:
             self._broken.set_exception(JournalRefused("the journal cannot be written"))
 
     async def _forever(self, step: Callable[[], Any]) -> None:
-        """Repeats a step, once there is room; while the database is away it waits and asks again."""
-        await self._ready.wait()
+        """Repeats a step; while the database is away it waits and asks again."""
         while True:
             try:
                 await step()
@@ -214,8 +192,9 @@ class Relay:
             await self._in_database(db.align_clock)
             now = clock.now()
             await self._extend(now)
-            await self._report(now)
-            self._extend_due = clock.monotonic() + self._config.relay.lease_s / _EXTENSIONS
+            counts = await self._report(now)
+            again_s = self._config.relay.lease_s / _EXTENSIONS if counts else _NO_ROOM_S
+            self._extend_due = clock.monotonic() + again_s
         await self._divide(now)
         await self._in_database(delivery.take_over, now)
         await self._in_database(delivery.expire, now)
@@ -266,12 +245,21 @@ class Relay:
             self._dispatch.give_back()
         leases.update(dict.fromkeys(tokens, now + timedelta(seconds=lease_s)))
 
-    async def _report(self, now: datetime) -> None:
-        """The other sign of life: among the living the limits of the sites are divided."""
+    async def _report(self, now: datetime) -> bool:
+        """The other sign of life: among the living the limits of the sites are divided.
+
+        Whoever could not note what it sends gives none: it has no share then, and claims nothing.
+        """
+        try:
+            self._ledger.journal.need_room()
+        except OSError as error:
+            log.journal_refused(error)
+            return False
         await self._in_database(
             delivery.report, self._worker, socket.gethostname(), lease_s=self._config.relay.lease_s, now=now
         )
         await self._divide(now)
+        return True
 
     async def _divide(self, now: datetime) -> None:
         lease_s = self._config.relay.lease_s

@@ -83,9 +83,8 @@ def _migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _migrated_postgres(postgres: Cluster, tmp_path_factory: pytest.TempPathFactory, secrets: Path) -> str:
     folder = tmp_path_factory.mktemp("migrated")
     (folder / "secrets").symlink_to(secrets)
-    _migrate(
-        folder, postgres.create("roles"), "migrate", "grant"
-    )  # that is recorded: not in each test's record
+    # Making roles is recorded: in a database of its own, not at the top of each test's record.
+    _migrate(folder, postgres.create("roles"), "migrate", "grant")
     _migrate(folder, postgres.create("migrated"), "migrate")
     return "migrated"
 

@@ -21,7 +21,8 @@ from web.staff import browser
 from web.staff.desk import desk
 
 View = TypeVar("View", bound=Callable[..., object])
-_FILES = frozenset({"healthz", "assets.static", "staff.file"})
+FILES = frozenset({"healthz", "assets.static", "staff.file"})
+"""What is open to every device: no page is among it."""
 _TOKEN_LENGTH = 64
 _SOON = timedelta(days=21)
 WHY = {
@@ -48,7 +49,7 @@ def install(app: Flask) -> None:
     """Puts the question before all others of the site."""
 
     def question() -> ResponseReturnValue | None:
-        if request.endpoint is None or request.endpoint in _FILES:
+        if request.endpoint is None or request.endpoint in FILES:
             return None
         token = cookies.read("device") or ""
         g.device = device.resolve(desk().zone, token, clock.now()) if len(token) == _TOKEN_LENGTH else None

@@ -18,7 +18,7 @@ from tests.web.matrix.table import Row
 from tests.web.matrix.test_matrix import SITES
 from tests.web.matrix.walking import Place, Question, Walk, objects, people, questions
 from tests.web.staff.ward import Ward, standing
-from web.staff.admission import _FILES
+from web.staff.admission import FILES
 
 SCHOOL, OTHER_SCHOOL, OFFICE, ELSEWHERE = "192.0.2.7", "198.51.100.7", "203.0.113.7", "8.8.8.8"
 PLACES = {
@@ -67,7 +67,7 @@ def ward(database: Config) -> Ward:
 
 def wanted(zone: Zone, name: str, role: Role, question: Question, row: Row) -> str:
     by_role = row.own[table.ROLES.index(role)]
-    if question.endpoint in _FILES:
+    if question.endpoint in FILES:
         return by_role
     if question.endpoint.startswith("enrol."):
         return "+" if name in MAY_ENROL[zone] else "-"
@@ -96,7 +96,7 @@ def test_every_address_opens_from_where_the_table_says_and_from_nowhere_else(
     wrong, asked = [], 0
     for name, roles in walkers:
         for role in roles:
-            walk = Walk.at(PLACES[name], app, ward, role)
+            walk = Walk.at(PLACES[name], app, role)
             for question, rule in questions(app):
                 expected = wanted(zone, name, role, question, table.STAFF_SITES[zone][str(question)])
                 found = walk.outcome(question, rule, ids)

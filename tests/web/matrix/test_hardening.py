@@ -56,7 +56,7 @@ def visitor(app: Flask, ward: Ward) -> Visitor:
     if "session" not in app.blueprints:
         return visit(app)
     people(ward)
-    return Walk(app, ward, Role.PRINCIPAL).client
+    return Walk.of(app, ward, Role.PRINCIPAL).client
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def test_every_address_lets_in_whom_the_table_names_and_nobody_else(
     before = list(Broadcast.select().dicts()), list(Registration.select(Registration).dicts())
     sessions = StaffSession.select().count()
     wrong, asked = [], 0
-    walks = {role: Walk(app, ward, role) for role in (*table.ROLES, None)}
+    walks = {role: Walk.of(app, ward, role) for role in (*table.ROLES, None)}
     for question, rule in questions(app):
         row = table.STAFF_SITES[zone][str(question)]
         for ids, which, expected in ((own, "own", row.own), (other, "other", row.other)):
@@ -70,11 +70,11 @@ def test_a_session_of_one_site_is_worth_nothing_on_the_other(ward: Ward, admin: 
     people(ward)
     ids = objects(ward, ward.school, "kocho")
     for here, there in ((admin, sender), (sender, admin)):
-        walk = Walk(here, ward, Role.PRINCIPAL)
+        walk = Walk.of(here, ward, Role.PRINCIPAL)
         site = here.extensions["karamail.site"]
         other = there.extensions["karamail.site"]
         cookie = next(iter(walk.client._cookies.values()))
-        stranger = Walk(there, ward, None)
+        stranger = Walk.of(there, ward, None)
         name = f"karamail_{other.zone.value}_session"
         stranger.client.set_cookie(name, cookie.value, domain=other.origin.partition("://")[2])
         assert site.zone != other.zone
@@ -90,7 +90,7 @@ def test_no_other_method_does_anything(
 ) -> None:
     app: Flask = request.getfixturevalue(zone.value)
     people(ward)
-    walk = Walk(app, ward, Role.PRINCIPAL)
+    walk = Walk.of(app, ward, Role.PRINCIPAL)
     with app.test_request_context():
         ids = objects(ward, ward.school, "kocho")
         adapter = app.url_map.bind("")

@@ -115,10 +115,8 @@ class Place:
     state: DeviceState = DeviceState.ACTIVE
     this_year: bool = True
 
-    def device(self, holder: Account) -> tuple[Device, bytes] | None:
+    def device(self, holder: Account) -> tuple[Device, bytes]:
         """Its row, as enrolment leaves it, and the secret of its cookie."""
-        if self.kind is None:
-            return None
         secret, now = token.fresh(), clock.now()
         made = Device.create(
             kind=self.kind, state=self.state, holder=holder, name="x", os="ios", os_version="18",
@@ -131,40 +129,44 @@ class Place:
 class Walk:
     """One site, walked by one role (None: nobody has logged in)."""
 
-    def __init__(self, app: Flask, ward: Ward, role: Role | None) -> None:
+    def __init__(self, app: Flask, carried: dict[str, str], network: str = _NETWORK) -> None:
+        """`carried`: cookies by their purpose."""
         self._app = app
         self.client: Visitor = visit(app)
+        self.client.environ_base["REMOTE_ADDR"] = network
         site: Site = app.extensions["karamail.site"]
-        if role is not None:
-            opened, _actor = account.login(
-                ward.config, Zone(site.zone), LOGINS[role], PASSWORD, network=_NETWORK, now=clock.now()
-            )
+        for purpose, value in carried.items():
             host = site.origin.partition("://")[2]
-            self.client.set_cookie(cookies.name(site, "session"), opened, domain=host)
-        page = self.client.get("/login").text
-        self._proof = page.split('name="csrf_token" value="')[1].split('"')[0]
+            self.client.set_cookie(cookies.name(site, purpose), value, domain=host)
+        found = re.search(r'name="csrf_token" value="([^"]+)"', self.client.get("/login").text)
+        self._proof = found[1] if found else ""  # none where not even the login opens
 
     @classmethod
-    def at(cls, place: Place, app: Flask, ward: Ward, role: Role) -> Self:
+    def of(cls, app: Flask, ward: Ward, role: Role | None) -> Self:
+        """Somebody who has logged in, where no device is asked for."""
+        if role is None:
+            return cls(app, {})
+        zone = Zone(app.extensions["karamail.site"].zone)
+        opened, _ = account.login(
+            ward.config, zone, LOGINS[role], PASSWORD, network=_NETWORK, now=clock.now()
+        )
+        return cls(app, {"session": opened})
+
+    @classmethod
+    def at(cls, place: Place, app: Flask, role: Role) -> Self:
         """Somebody whose session is open at that device, and who carries all its cookies."""
-        walk = cls.__new__(cls)
-        site: Site = app.extensions["karamail.site"]
-        host = site.origin.partition("://")[2]
         who, now, secret = Account.get(Account.login_id == LOGINS[role]), clock.now(), token.fresh()
-        device = place.device(who)
+        carried = {"session": secret.hex()}
+        device = None
+        if place.kind is not None:
+            device, known = place.device(who)
+            carried["device"] = known.hex()
         StaffSession.create(
-            token_hash=token.hashed(secret), account=who, zone=site.zone, network=place.network, agent="",
-            created_at=now, seen_at=now, opened_at=now, confirmed_at=now, ends_at=now + timedelta(hours=1),
-            device=device and device[0],
+            token_hash=token.hashed(secret), account=who, zone=app.extensions["karamail.site"].zone,
+            network=place.network, agent="", device=device, created_at=now, seen_at=now, opened_at=now,
+            confirmed_at=now, ends_at=now + timedelta(hours=1),
         )  # fmt: skip
-        walk._app, walk.client = app, visit(app)
-        walk.client.environ_base["REMOTE_ADDR"] = place.network
-        walk.client.set_cookie(cookies.name(site, "session"), secret.hex(), domain=host)
-        if device is not None:
-            walk.client.set_cookie(cookies.name(site, "device"), device[1].hex(), domain=host)
-        found = re.search(r'name="csrf_token" value="([^"]+)"', walk.client.get("/login").text)
-        walk._proof = found[1] if found else ""
-        return walk
+        return cls(app, carried, place.network)
 
     def outcome(self, question: Question, rule: Rule, ids: dict[str, Any]) -> str:
         with self._app.test_request_context():

@@ -14,6 +14,7 @@ from tests.web.staff.test_doors import address, rules
 from tests.web.staff.ward import PASSWORD, Clerk, Ward, standing
 from web.admin.app import create_app as create_admin
 from web.sender.app import create_app as create_sender
+from web.staff.admission import FILES
 
 IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 16_7 like Mac OS X) AppleWebKit/605.1.15 Version/16.7 Safari/604.1"
@@ -60,9 +61,7 @@ def test_a_device_that_nobody_knows_reaches_nothing_but_its_registration(admin: 
     for app in (admin, sender):
         clerk = Clerk(app)
         for rule, method in rules(app):
-            if rule.endpoint in ("healthz", "assets.static", "staff.file") or rule.endpoint.startswith(
-                "enrol."
-            ):
+            if rule.endpoint in FILES or rule.endpoint.startswith("enrol."):
                 continue
             response = clerk.client.open(address(app, rule, {}), method=method)
             assert response.status_code == 403, f"{method} {rule}"
