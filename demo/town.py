@@ -109,11 +109,8 @@ def welcome(places: Places, crowd: int) -> str:
             "  2. Log in on the administration site as shougakkou-principal; write to a class; watch it go.",
             "  3. Log in on the send-only site with the same account: no personal data in sight.",
             "  4. Make the carriers work: stop this, then  make run TOWN=43000",
-            "  5. Your own mail client or swaks can send too:",
-            f"     swaks --server {town.LOOPBACK}:{places.smtp_port} --from {PHONES[0].mail_address}"
-            f" --to {code.code}@{town.REGISTRATION_DOMAIN}"
-            if code
-            else "",
+            "  5. swaks can send, too, from where the carrier's own server stands (SPF refuses others):",
+            f"     {_swaks(places.smtp_port, code.code)}" if code else "",
             "",
             f"Logs: {_short(places.logs)}/   All data: {_short(places.folder)}/ (delete it for a new town)",
             "If your browser does not know *.localhost, add to /etc/hosts:",
@@ -122,6 +119,14 @@ def welcome(places: Places, crowd: int) -> str:
             "Ctrl-C stops all of it; the data stays.",
             "",
         ]
+    )
+
+
+def _swaks(port: int, code: str) -> str:
+    phone = PHONES[0]
+    return (
+        f"swaks --server {town.LOOPBACK}:{port} --local-interface {phone.brand.ip}"
+        f" --from {phone.mail_address} --to {code}@{town.REGISTRATION_DOMAIN}"
     )
 
 

@@ -3,7 +3,9 @@
 import dns.message
 import dns.rcode
 
-from demo.dns import answer, records
+from demo import town
+from demo.carriers.brands import BRANDS
+from demo.dns import answer, carriers_zone, records
 
 ZONE = """
 guardian.minamo.example. IN A 203.0.113.10
@@ -43,3 +45,10 @@ def test_names_that_lead_in_a_circle_end() -> None:
 
 def test_a_name_that_leads_nowhere_says_so() -> None:
     assert ask("lost.minamo.example", "A").rcode() == dns.rcode.NXDOMAIN
+
+
+def test_the_command_that_the_town_prints_sends_from_where_the_carrier_may() -> None:
+    words = town._swaks(8425, "k7mnp4qr").split()
+    domain = words[words.index("--from") + 1].partition("@")[2]
+    interface = words[words.index("--local-interface") + 1]
+    assert f'{domain}. IN TXT "v=spf1 ip4:{interface} -all"' in carriers_zone(BRANDS)
