@@ -156,7 +156,7 @@ DETAILS = {
     "values": later("封をし直した件数"),
     "keys": later("鍵の数"),
     "roles": later("作った役割の数"),
-    "minutes": later("分"),
+    "minutes": later("時間(分)"),
 }
 VALUES = {
     "passkey": later("パスキー"),
