@@ -25,27 +25,29 @@ _DESK = "127.0.0.1:15000"
 
 
 def make() -> None:
-    """An authority, the certificate of the other, the vendor's mail server's, one to supply."""
+    """An authority, the certificates of the other one's desk and of the vendor's mail server, the safe's."""
     shutil.rmtree(PUBLIC, ignore_errors=True)
     PUBLIC.mkdir(mode=0o700)
     authority = trustme.CA(organization_name="Lab authority", key_type=trustme.KeyType.ECDSA)
     authority.cert_pem.write_to_path(PUBLIC / "authority.crt")
-    hosts = [node.mx for node in places.NODES]
-    for name, names in (
-        ("sites", (*places.SITES.values(), *hosts, *places.POLICY_HOSTS)),
-        ("acme", (places.AUTHORITY_NAME,)),
-        ("vendor", (places.VENDOR,)),
-    ):
-        made = authority.issue_cert(*names, key_type=trustme.KeyType.ECDSA)
-        made.private_key_and_cert_chain_pem.write_to_path(PUBLIC / f"{name}.pem")
-        made.private_key_pem.write_to_path(PUBLIC / f"{name}.key")
-        (PUBLIC / f"{name}.key").chmod(0o600)
-        for blob in made.cert_chain_pems:
-            blob.write_to_path(PUBLIC / f"{name}.crt", append=True)
+    authority.private_key_pem.write_to_path(PUBLIC / "authority.key")
+    supply("acme", places.AUTHORITY_NAME)
+    supply("vendor", places.VENDOR)
     host.run(
         "openssl", "req", "-x509", "-newkey", "rsa:3072", "-noenc", "-subj", "/CN=safe", "-days", "30",
         "-keyout", PUBLIC / "safe.key", "-out", PUBLIC / "safe.crt",
     )  # fmt: skip
+
+
+def supply(name: str, *names: str) -> None:
+    """A key and a certificate for these names, over those of the same name; as somebody buys them."""
+    authority = trustme.CA.from_pem(
+        (PUBLIC / "authority.crt").read_bytes(), (PUBLIC / "authority.key").read_bytes()
+    )
+    made = authority.issue_cert(*names, key_type=trustme.KeyType.ECDSA)
+    made.private_key_pem.write_to_path(PUBLIC / f"{name}.key")
+    (PUBLIC / f"{name}.key").chmod(0o600)
+    (PUBLIC / f"{name}.crt").write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))
 
 
 def open_acme() -> None:

@@ -119,9 +119,9 @@ def test_every_picture_of_the_dashboard_shows_something() -> None:
 @pytest.fixture
 def vendor(tmp_path: Path) -> Iterator[Receiver]:
     """The vendor's own mail server."""
-    pem = PUBLIC / "vendor.pem"
+    own = (PUBLIC / "vendor.crt", PUBLIC / "vendor.key")
     with wires.standing_in("internet"):
-        server = Receiver(places.VENDOR, 2525, tmp_path, tls=(pem, pem))
+        server = Receiver(places.VENDOR, 2525, tmp_path, tls=own)
         server.start()
     yield server
     server.stop()

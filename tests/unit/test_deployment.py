@@ -23,6 +23,7 @@ BOOKS = (
     "back.yml",
     "exchange.yml",
     "authority.yml",
+    "certificate.yml",
     "from_disk.yml",
 )
 PROGRAMS = ROOT / ".venv-ansible" / "bin"
