@@ -112,7 +112,10 @@ def site_certificates(config: Config) -> Iterator[Finding]:
         except ssl.SSLCertVerificationError as error:
             means = "browsers warn, and the page does not open."
             yield broken(
-                area, f"{what}: {error.verify_message}", means, "renew the certificate of the proxy."
+                area,
+                f"{what}: {error.verify_message}",
+                means,
+                "docs/operations.md, Certificates that the world sees.",
             )
         except OSError as error:
             yield warning(
