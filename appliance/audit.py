@@ -148,11 +148,14 @@ def tell(account_id: int | None, what: str) -> None:
     Notice.create(account=account_id, what=what, at=clock.now())
 
 
-def record_operation(act: Act, object_kind: str, object_id: int | None, **detail: Any) -> None:
+def record_operation(
+    act: Act, object_kind: str, object_id: int | None, *, school_id: int | None = None, **detail: Any
+) -> None:
     """Appends one record of the vendor at a node's command line, who has no account there (R19)."""
     Audit.create(
         at=clock.now(), account_id=None, role=Role.OPERATOR, zone="cli", network="", act=act,
-        object_kind=object_kind, object_id=object_id, result="ok", detail=json.dumps(detail, sort_keys=True),
+        object_kind=object_kind, object_id=object_id, school_id=school_id, result="ok",
+        detail=json.dumps(detail, sort_keys=True),
     )  # fmt: skip
 
 

@@ -57,6 +57,7 @@ def resume(context: Context, value: str) -> None:
 
 
 def _record(act: Act, value: str, **detail: int) -> None:
-    """By the number of the code's row, where there is one: an attack may be on a code that never was."""
+    """By the code's number and its school, where there is one: an attack may be on a code that never was."""
     found = SecurityCode.get_or_none(SecurityCode.code == value)
-    audit.record_operation(act, "security_code", found.id if found else None, **detail)
+    number, school = (found.id, found.school_id) if found else (None, None)
+    audit.record_operation(act, "security_code", number, school_id=school, **detail)

@@ -28,7 +28,8 @@ def test_missing_secrets_are_made_once_and_recorded_once(database: Config, karam
 
 def test_a_code_under_attack_is_paused_and_resumed(database: Config, karamail: Karamail) -> None:
     keystore.publish_zone_keys(database.secrets_dir)
-    code = security_code.renew(schools.add_school("elementary", "みどり小学校", "Midori Elementary School"))
+    school = schools.add_school("elementary", "みどり小学校", "Midori Elementary School")
+    code = security_code.renew(school)
     for words in (
         ("pause", code.code.upper(), "--minutes", "5"),
         ("resume", code.code),
@@ -39,6 +40,7 @@ def test_a_code_under_attack_is_paused_and_resumed(database: Config, karamail: K
         (Act.CODE_PAUSED, "security_code", code.id, {"minutes": 5}),
         (Act.CODE_RESUMED, "security_code", code.id, {}),
     ]
+    assert {row.school_id for row in Audit.select()} == {school.id}
 
 
 def test_new_signing_keys_stand_there_by_their_number_only(database: Config, karamail: Karamail) -> None:

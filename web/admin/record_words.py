@@ -88,7 +88,7 @@ ACTS = {
 }
 OBJECTS = {
     "account": later("アカウント"),
-    "session": later("ログイン"),
+    "session": later("ログイン(一回分)"),
     "factor": later("二つ目の確認"),
     "device": later("端末"),
     "school": later("学校"),
