@@ -7,6 +7,7 @@ is not this program's.
 """
 
 import re
+import select
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -65,6 +66,13 @@ class _Postgresql(PooledPostgresqlDatabase):  # type: ignore[misc]  # peewee is 
             connection.add_notice_handler(notice)
         return connection
 
+    def cursor(self, named_cursor: bool | None = None) -> Any:
+        """Between transactions, of a connection that the server has not ended: a failover ends all of them,
+        and the one that a thread holds would fail whoever comes next, however long after."""
+        if not self.in_transaction() and not self.is_closed() and _ended(self.connection()):
+            self.close()  # the pool asks it again, and throws it away
+        return super().cursor(named_cursor)
+
     def commit(self) -> Any:
         connection = self.connection()
         connection.karamail_warned = False
@@ -72,6 +80,27 @@ class _Postgresql(PooledPostgresqlDatabase):  # type: ignore[misc]  # peewee is 
         if connection.karamail_warned:
             raise OperationalError("the commit was not confirmed by a synchronous standby")
         return result
+
+
+def _ended(connection: Any) -> bool:
+    """Whether the server has hung up on an idle connection. Asks this machine only, for a microsecond or two.
+
+    Between statements nothing is to be read, but a notice or an end.
+    """
+    try:
+        for _ in range(2):
+            if not _readable(connection.fileno()):
+                return False
+            connection.pgconn.consume_input()
+    except psycopg.Error:
+        return True
+    return _readable(connection.fileno())
+
+
+def _readable(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def connect(config: Config, holder: Zone | Keeper | None = None) -> None:
