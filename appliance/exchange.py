@@ -2,12 +2,14 @@
 
 Owns which column is sealed for whom and found how, and the order: a whole new set of secrets lies beside the
 old one, one transaction seals everything anew, then the new files take the place of the old. Interrupted
-anywhere, the next run goes on where this one stood, because the database says whose keys it is sealed to.
-Refuses the DKIM keys and those of the operation record: they have a public half in the world, which waits
-for nobody. Nobody else may run meanwhile: a process with old keys seals what no new one opens. Fails with
-`KeyRefused` and `OperatorError`, and then nothing has changed.
+anywhere, the next run goes on where this one stood, because the database says whose keys it is sealed to. The
+keys that sign the operation record are among the new ones; those of before count for what they have signed.
+Refuses the DKIM keys: their public half waits in the world for nobody. Nobody else may run meanwhile: a
+process with old keys seals what no new one opens. Fails with `KeyRefused` and `OperatorError`, and then
+nothing has changed.
 
-docs/decisions/0141-all-secrets-are-exchanged-at-once.md
+docs/decisions/0141-all-secrets-are-exchanged-at-once.md and
+docs/decisions/0147-keys-of-the-record-count-until-they-are-exchanged.md
 """
 
 import json
@@ -20,7 +22,7 @@ from typing import Any
 
 from appliance import address, audit, clock, db, keystore, token
 from appliance.account import one_time
-from appliance.config import Zone
+from appliance.config import Config, Zone
 from appliance.errors import OperatorError
 from appliance.keys import Keyring, Purpose, Slot, name_form, record, secrets, signing
 from appliance.models import (
@@ -36,6 +38,7 @@ from appliance.models import (
     TlsTally,
 )
 from appliance.models.base import Table
+from appliance.record import trust
 from appliance.registration.request import link_token, site_label
 from appliance.states import RegistrationState
 from appliance.transport import domain_index
@@ -99,22 +102,24 @@ class Exchanged:
     one_time_codes: int
 
 
-def exchange(secrets_dir: Path) -> Exchanged | None:
+def exchange(config: Config) -> Exchanged | None:
     """Puts new secrets in place of all old ones; None where an earlier run had only the files left to do.
 
     Everything must have stopped before. Raises `KeyRefused`, `OperatorError`, `SecretMissing`.
     """
+    secrets_dir = config.secrets_dir
     fresh = secrets_dir / _NEXT
     _nobody_works()
     shutil.rmtree(secrets_dir / _DONE, ignore_errors=True)
     secrets.create_secrets(fresh, leave=(signing.FILE,))
-    record.create(fresh, record.PASSWORDS)
+    record.create(fresh)
     done = None
     if not keystore.sealed_to(fresh):
         if not keystore.sealed_to(secrets_dir):
             raise OperatorError(
                 f"{secrets_dir}: not the keys this database is sealed to. Restore them from the key backup"
             )
+        trust.retire(config, fresh)
         with db.transaction():
             done = _seal_anew(secrets_dir, fresh)
             audit.record_operation(audit.Act.SECRETS_EXCHANGED, "secrets", None, values=done.values)

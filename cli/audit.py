@@ -136,7 +136,7 @@ def expire(context: Context) -> None:
 @audit.command()
 @pass_context
 def keys(context: Context) -> None:
-    """Print this node's public keys, for audit.keys and for the ward's files."""
+    """Print this node's public keys, and those of before an exchange, for audit.keys and the ward's files."""
     found = 0
     for which in (trust.sealer, trust.witness):
         try:
@@ -146,6 +146,8 @@ def keys(context: Context) -> None:
             continue
     if not found:
         raise SecretMissing("this node has no key of the operation record: run `karamail keys create`")
+    for key in trust.former(context.config):
+        click.echo(key.text)
 
 
 def words(difference: Difference) -> str:

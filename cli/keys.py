@@ -5,6 +5,7 @@ import click
 from appliance import audit, db, keystore
 from appliance import exchange as exchanging
 from appliance.keys import create_secrets, record
+from appliance.record import trust
 from cli.context import Context, pass_context
 
 
@@ -22,6 +23,7 @@ def create(context: Context) -> None:
     before each unit gets only its own.
     """
     config = context.connect()
+    trust.drop_retired_witness(config)
     made = [*create_secrets(config.secrets_dir), *record.create(config.secrets_dir)]
     with db.transaction():
         keystore.publish_zone_keys(config.secrets_dir)
@@ -41,10 +43,11 @@ def exchange(context: Context) -> None:
 
     For the day on which a machine was stolen, and once a year. Everything has to stand still: the playbook
     exchange.yml stops it, runs this, and brings the new secrets to all nodes. Links that wait for a guardian
-    end, and all staff log in again. The DKIM keys stay: `karamail dkim new`.
+    end, and all staff log in again. The ward gets the operation record's new keys: `karamail audit keys`.
+    The DKIM keys stay: `karamail dkim new`.
     """
     config = context.connect()
-    done = exchanging.exchange(config.secrets_dir)
+    done = exchanging.exchange(config)
     if done is None:
         click.echo("the database had been sealed to the new secrets already: they are in place now")
         return

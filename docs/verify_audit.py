@@ -4,8 +4,9 @@
     python3 verify_audit.py FOLDER --key KEY [--key KEY …] [--checkpoint FILE …] [--keep-days 1096]
 
 FOLDER is what `karamail audit export` wrote. KEY is the log's public key as it stands on paper or in the
-mails to the ward (name+id+key); the keys of witnesses may be added. FILE is a checkpoint that you kept,
-such as the attachment of a mail: with it a record that was rolled back or rewritten as a whole is found
+mails to the ward (name+id+key); the keys of witnesses may be added. "name+id+key until 1234" is one that
+was exchanged when there were 1234 records: it counts for them, and no further. FILE is a checkpoint that you
+kept, such as the attachment of a mail: with it a record that was rolled back or rewritten as a whole is found
 too.
 
 Prints what was checked, or the first difference. Exit code 0: all is as it was signed; 3: it is not; 2:
@@ -37,12 +38,14 @@ class Different(Exception):
 
 
 def read_key(text):
-    """(name, id, kind, public key); kind 1 is a log, 4 a witness."""
-    name, identity, packed = text.strip().split("+", 2)
+    """(name, id, kind, public key, until); kind 1 is a log, 4 a witness."""
+    text, _, until = text.strip().partition(" until ")
+    name, identity, packed = text.split("+", 2)
     raw = base64.b64decode(packed, validate=True)
     if len(raw) != 33 or sha256(name.encode() + b"\n" + raw).hexdigest()[:8] != identity:
         raise ValueError(f"not a key: {text}")
-    return name, bytes.fromhex(identity), raw[0], Ed25519PublicKey.from_public_bytes(raw[1:])
+    public = Ed25519PublicKey.from_public_bytes(raw[1:])
+    return name, bytes.fromhex(identity), raw[0], public, int(until or sys.maxsize)
 
 
 def read_note(note, keys, what):
@@ -63,8 +66,8 @@ def read_note(note, keys, what):
             raw = base64.b64decode(packed, validate=True)
         except ValueError:
             raise Different(f"{what}: a line that is no signature") from None
-        for known, identity, kind, public in keys:
-            if (known, identity) != (name, raw[:4]):
+        for known, identity, kind, public, until in keys:
+            if (known, identity) != (name, raw[:4]) or size > until:
                 continue
             message, signature = text.encode(), raw[4:]
             if kind == 4:

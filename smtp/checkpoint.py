@@ -28,7 +28,7 @@ def marks(config: Config, text: str) -> dict[str, str]:
     """What the words of the letter say of a note."""
     lines = text.split("\n")
     origin, size, root, at = lines[:4]
-    key = next((key.text for key in _keys(config) if key.name == origin), "–")
+    key = next((key.text for key in _keys(config) if key.name == origin and key.until is None), "–")
     return {
         "size": size,
         "root": root,

@@ -37,8 +37,8 @@ class Audit(Section):
     keys: list[str] = Field(
         [],
         description="Public keys (name+id+key) that `karamail audit verify` and witnesses believe, as "
-        "`karamail audit keys` prints them: the log's, and those of the witnesses of all nodes. This node's "
-        "own when empty.",
+        "`karamail audit keys` prints them: the log's, and those of the witnesses of all nodes; with `until` "
+        "and a number of records where a key was exchanged. This node's own when empty.",
     )
     witness_file: Path | None = Field(
         None,

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from appliance.config import Keeper
 from appliance.keys import secrets
 
+FORMER = (Keeper.SEALER, "former.keys")
+"""Public: what counted until it was exchanged, a line each."""
 SEAL, WITNESS = (Keeper.SEALER, "seal.key"), (Keeper.WITNESS, "witness.key")
 PASSWORDS = tuple((keeper, secrets.ROLE_PASSWORD) for keeper in Keeper)
 

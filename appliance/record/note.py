@@ -25,6 +25,8 @@ LOG, WITNESS = 1, 4
 _DASH = "— "
 _NAME = re.compile(r"[!-*,-~]+")
 _TIME = "time "
+_UNTIL = " until "
+_SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 _SIZE_MAX = 2**63 - 1
 
 
@@ -35,6 +37,8 @@ class VerifierKey:
     name: str
     kind: int
     public: bytes
+    until: int | None = None
+    """It counts for checkpoints of at most so many records: another has taken its place. None: for all."""
 
     @property
     def id(self) -> bytes:
@@ -44,16 +48,24 @@ class VerifierKey:
     @property
     def text(self) -> str:
         """The line."""
-        return f"{self.name}+{self.id.hex()}+{_b64(bytes([self.kind]) + self.public)}"
+        line = f"{self.name}+{self.id.hex()}+{_b64(bytes([self.kind]) + self.public)}"
+        return line if self.until is None else f"{line}{_UNTIL}{self.until}"
+
+    def counts_for(self, size: int) -> bool:
+        """Whether its signature under a checkpoint of so many records is one."""
+        return self.until is None or size <= self.until
 
 
 def read_key(text: str) -> VerifierKey:
     """The key of a line. Raises `NoteInvalid`."""
-    name, id_, packed = [*text.strip().split("+", 2), "", ""][:3]
+    line, separator, until = text.strip().partition(_UNTIL)
+    name, id_, packed = [*line.split("+", 2), "", ""][:3]
     raw = _bytes(packed)
     if _NAME.fullmatch(name) is None or len(raw) != 1 + HASH_BYTES or raw[0] not in (LOG, WITNESS):
         raise NoteInvalid("not a verifier key: expected name+id+key")
-    key = VerifierKey(name, raw[0], raw[1:])
+    if separator and not _SIZE.fullmatch(until):
+        raise NoteInvalid("a verifier key that counts until nobody knows when: expected a number of records")
+    key = VerifierKey(name, raw[0], raw[1:], int(until) if separator else None)
     if key.id.hex() != id_:
         raise NoteInvalid("a verifier key whose id does not belong to it: mistyped")
     return key
@@ -106,14 +118,17 @@ def write(checkpoint: Checkpoint, lines: Iterable[str]) -> str:
 def read(note: str, keys: Iterable[VerifierKey]) -> tuple[Checkpoint, list[str]]:
     """The checkpoint, signed by its log, and the names of all known keys that signed it.
 
-    Unknown signatures are passed over; a wrong one of a known key spoils the note. Raises `NoteInvalid`.
+    Unknown signatures are passed over, and those of keys that no longer counted; a wrong one of a known key
+    spoils the note. Raises `NoteInvalid`.
     """
     text, separator, signatures = note.partition("\n\n")
     text += "\n"
     if not separator or not signatures.endswith("\n"):
         raise NoteInvalid("not a signed checkpoint")
     checkpoint = _checkpoint(text)
-    known = {(key.name, key.id): key for key in keys}
+    given = list(keys)
+    over = {key.id for key in given if not key.counts_for(checkpoint.size)}  # even if it stands there twice
+    known = {(key.name, key.id): key for key in given if key.id not in over}
     signed: list[str] = []
     by_log = False
     for line in signatures[:-1].split("\n"):
@@ -134,7 +149,7 @@ def read(note: str, keys: Iterable[VerifierKey]) -> tuple[Checkpoint, list[str]]
 
 def _checkpoint(text: str) -> Checkpoint:
     lines = text.split("\n")[:-1]
-    if len(lines) != 4 or not re.fullmatch(r"0|[1-9][0-9]{0,18}", lines[1]):
+    if len(lines) != 4 or not _SIZE.fullmatch(lines[1]):
         raise NoteInvalid("not a checkpoint: expected origin, size, root and time")
     size, root = int(lines[1]), _bytes(lines[2])
     try:

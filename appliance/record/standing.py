@@ -49,7 +49,7 @@ def patience(config: Config) -> timedelta:
 def look(config: Config, now: datetime) -> Standing:
     """Of this moment. What was passed over long ago is `verify`'s to find."""
     due_at = now - patience(config)
-    names = sorted({key.name for key in trust.trusted(config) if key.kind == WITNESS})
+    names = sorted({key.name for key in trust.trusted(config) if key.kind == WITNESS and key.until is None})
     with db.guarded():
         unsealed, oldest = db.statement(
             "SELECT COUNT(*), MIN(at) FROM audit WHERE id > ? AND at < ? AND NOT EXISTS "

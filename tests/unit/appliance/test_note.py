@@ -60,6 +60,23 @@ def test_anything_else_is_refused_in_a_sentence(text: str) -> None:
         note.read_key(text)
 
 
+def test_a_key_that_was_exchanged_counts_for_what_it_had_signed_and_no_further() -> None:
+    def until(size: int) -> note.VerifierKey:
+        return note.read_key(f"{LOG_KEY.key.text} until {size}")
+
+    assert note.read(SIGNED, [until(43_000)])[1] == [ORIGIN]
+    for keys in ([until(42_999)], [LOG_KEY.key, until(42_999)], [until(42_999), LOG_KEY.key]):
+        with pytest.raises(NoteInvalid, match="known key"):
+            note.read(SIGNED, keys)
+    assert until(7).text.endswith(" until 7")
+
+
+@pytest.mark.parametrize("until", ["-1", "07", "yesterday", "7 8", "9" * 20])
+def test_a_key_that_counts_until_nobody_knows_when_is_refused(until: str) -> None:
+    with pytest.raises(NoteInvalid, match="until nobody knows when"):
+        note.read_key(f"{LOG_KEY.key.text} until {until}")
+
+
 def test_a_mistyped_key_is_noticed() -> None:
     with pytest.raises(NoteInvalid, match="mistyped"):
         note.read_key(LOG_KEY.key.text.replace("+AT", "+AU"))
