@@ -1,6 +1,6 @@
 """The playbook over nodes that are as it wants them: nothing changes, neither in truth nor in check mode.
 
-Last, because it takes as long as half of the others together: the run in truth with LONG=1 only.
+Last, and with LONG=1 only: either takes as long as half of the others together.
 """
 
 import re
@@ -10,14 +10,11 @@ import pytest
 
 from tests.lab import deployment
 
-pytestmark = pytest.mark.timeout(1000)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1000)]
 _RECAP = re.compile(r"^(n\d)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [pytest.param([], marks=pytest.mark.long, id="again"), pytest.param(["--check"], id="check mode")],
-)
+@pytest.mark.parametrize("arguments", [[], ["--check"]], ids=["again", "check mode"])
 def test_nothing_changes(arguments: list[str]) -> None:
     words = deployment.command("site.yml", arguments)
     done = subprocess.run(words, cwd=deployment.ANSIBLE, capture_output=True, text=True, timeout=900)
