@@ -38,7 +38,7 @@ from appliance.models import (
     TlsTally,
 )
 from appliance.models.base import Table
-from appliance.record import trust
+from appliance.record import tree, trust
 from appliance.registration.request import link_token, site_label
 from appliance.states import RegistrationState
 from appliance.transport import domain_index
@@ -119,7 +119,7 @@ def exchange(config: Config) -> Exchanged | None:
             raise OperatorError(
                 f"{secrets_dir}: not the keys this database is sealed to. Restore them from the key backup"
             )
-        trust.retire(config, fresh)
+        trust.retire(config, tree.size(), fresh)
         with db.transaction():
             done = _seal_anew(secrets_dir, fresh)
             audit.record_operation(audit.Act.SECRETS_EXCHANGED, "secrets", None, values=done.values)

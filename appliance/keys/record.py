@@ -3,7 +3,8 @@
 Owns two directories beside those of the zones, because neither belongs to any: who has taken a zone over
 must not be able to sign its record. `audit/seal.key` is the same on every node that may seal,
 `witness/witness.key` each node's own; beside each the password of its role in the database, the same on all
-nodes. Refuses to overwrite a file. Fails with `SecretMissing`.
+nodes, and the list of the public keys that were exchanged. Refuses to overwrite a key. Fails with
+`SecretMissing`.
 """
 
 import os
@@ -38,6 +39,29 @@ def create(
             file.write(b64encode(random.token_bytes(32)) + b"\n")
         made.append(path)
     return made
+
+
+def former(secrets_dir: Path) -> list[str]:
+    """The lines of `FORMER`; none where nobody has exchanged anything, or where this process may not look."""
+    keeper, name = FORMER
+    try:
+        return (secrets.directory(secrets_dir, keeper) / name).read_text(encoding="ascii").splitlines()
+    except (FileNotFoundError, PermissionError):
+        return []
+
+
+def keep_former(secrets_dir: Path, lines: Iterable[str]) -> None:
+    """Writes the whole list, beside new keys."""
+    keeper, name = FORMER
+    path = secrets_dir / keeper / name
+    path.touch(mode=0o600)
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
+
+
+def forget(secrets_dir: Path, which: tuple[Keeper, str]) -> None:
+    """Deletes a key, so that `create` makes another."""
+    keeper, name = which
+    (secrets.directory(secrets_dir, keeper) / name).unlink()
 
 
 def private(secrets_dir: Path, which: tuple[Keeper, str]) -> Ed25519PrivateKey:

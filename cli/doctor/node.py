@@ -111,12 +111,8 @@ def site_certificates(config: Config) -> Iterator[Finding]:
             yield broken(area, f"{what}: {reason}", means, "publish the address of the web server.")
         except ssl.SSLCertVerificationError as error:
             means = "browsers warn, and the page does not open."
-            yield broken(
-                area,
-                f"{what}: {error.verify_message}",
-                means,
-                "docs/operations.md, Certificates that the world sees.",
-            )
+            runbook = "docs/operations.md, Certificates that the world sees."
+            yield broken(area, f"{what}: {error.verify_message}", means, runbook)
         except OSError as error:
             yield warning(
                 area, f"{what}: cannot be reached from here ({type(error).__name__})",

@@ -5,7 +5,7 @@ make lab-test LONG=1 ARGS=tests/lab/test_supplied.py
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -74,16 +74,19 @@ def test_next_years_is_shown_by_all_while_they_serve(bought: None) -> None:
     assert [works(node.name) for node in places.NODES] == running
 
 
-@pytest.mark.parametrize(
-    "wrong", ["not for every name", "the key of another"], ids=["a name is missing", "another key"]
-)
-def test_what_is_no_good_changes_nothing(bought: None, wrong: str) -> None:
+def lack_a_name() -> None:
+    supply("sites", *_NAMES[1:])
+
+
+def lay_another_key() -> None:
+    (PUBLIC / "sites.key").write_bytes((PUBLIC / "vendor.key").read_bytes())
+
+
+@pytest.mark.parametrize("spoil", [lack_a_name, lay_another_key], ids=["a name is missing", "another key"])
+def test_what_is_no_good_changes_nothing(bought: None, spoil: Callable[[], None]) -> None:
     before = serials()
     kept = {name: (PUBLIC / name).read_bytes() for name in ("sites.crt", "sites.key")}
-    if wrong == "not for every name":
-        supply("sites", *_NAMES[1:])
-    else:
-        (PUBLIC / "sites.key").write_bytes((PUBLIC / "vendor.key").read_bytes())
+    spoil()
     try:
         with pytest.raises(LabRefused):
             deployment.play(_BOUGHT, book="certificate.yml")
