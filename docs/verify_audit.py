@@ -80,7 +80,7 @@ def read_note(note, keys, what):
             signed.append(name)
             by_log |= kind == 1 and name == origin
     if not by_log:
-        raise Different(f"{what}: not signed with the log's key")
+        raise Different(f"{what}: not signed with the log's key (exchanged? --key 'KEY until NUMBER', too)")
     return size, root, at, signed
 
 
