@@ -42,6 +42,7 @@ class Act(StrEnum):
     NOTICES_SET = "notices.set"  # that mail has come
     NOTICES_ENDED = "notices.ended"
     ACCOUNT_ADDED = "account.added"
+    ACCOUNT_LOGGED_OUT = "account.logged_out"  # everywhere, by somebody else
     ACCOUNT_SUSPENDED = "account.suspended"
     ACCOUNT_RESUMED = "account.resumed"
     ACCOUNT_MOVED = "account.moved"

@@ -107,6 +107,25 @@ def suspend(context: Context, login_id: str, as_json: bool) -> None:
 
 
 @account.command()
+@click.argument("login_id", required=False)
+@click.option("--all", "everybody", is_flag=True, help="Everybody at once, after an attack.")
+@_json
+@pass_context
+def logout(context: Context, login_id: str | None, everybody: bool, as_json: bool) -> None:
+    """End every session of somebody on both sites. Passwords stay: who knows one logs in again."""
+    if (login_id is None) != everybody:
+        raise click.UsageError("give one LOGIN_ID, or --all")
+    context.connect()
+    people = list(Account.select()) if login_id is None else [_found(login_id)]
+    with db.transaction():
+        ended = sum(handover.log_out(CONSOLE, person, clock.now()) for person in people)
+    who = "everybody" if login_id is None else people[0].login_id
+    _say(
+        as_json, f"{who} logged out, {ended} sessions ended", {"people": len(people), "sessions_ended": ended}
+    )
+
+
+@account.command()
 @click.argument("login_id")
 @_json
 @pass_context

@@ -1,8 +1,8 @@
 """人事異動: people end, move to another school, several at once; and are stopped at any hour (R15).
 
-Owns the end of work at a school, the move, suspension and its lifting. What is stopped is stopped everywhere
-in the same transaction: every session on both sites, every link that is still out; with an account also its
-second factors and its own devices. Refuses to let somebody in
+Owns the end of work at a school, the move, suspension and its lifting, and the end of somebody's sessions
+alone. What is stopped is stopped everywhere in the same transaction: every session on both sites, every link
+that is still out; with an account also its second factors and its own devices. Refuses to let somebody in
 (`report`, `invitation`). Fails with `NotAllowed`, `NotYours`, `WrongState`; then the list stays as it was.
 """
 
@@ -70,6 +70,15 @@ def suspend(actor: Actor, account: Account, now: datetime) -> int:
     with db.transaction():
         ended = _stop(actor, account, AccountState.SUSPENDED, now)
         audit.record(actor, audit.Act.ACCOUNT_SUSPENDED, "account", account.id, sessions=ended)
+    return ended
+
+
+def log_out(actor: Actor, account: Account, now: datetime) -> int:
+    """Ends somebody's sessions on both sites, and nothing else; how many. Raises `NotAllowed`."""
+    access.require(access.may_suspend(actor, account))
+    with db.transaction():
+        ended = end_sessions(account, now)
+        audit.record(actor, audit.Act.ACCOUNT_LOGGED_OUT, "account", account.id, sessions=ended)
     return ended
 
 

@@ -10,6 +10,8 @@ from pydantic import Field
 
 from appliance.config.kinds import MonthDay, NetworkText, Section
 
+_LET_OTHERS_IN = ("ward_officer", "operator")
+
 
 class Account(Section):
     session_idle_minutes: int = Field(30, ge=5, le=720, description="A session without a click ends.")
@@ -44,8 +46,8 @@ class Factors(Section):
 
     required_for: list[Literal["ward_officer", "principal", "staff", "operator", "auditor"]] = Field(
         ["ward_officer", "operator"],
-        description="Roles that log in with a second factor; the others may. A registered device always "
-        "demands its own passkey.",
+        description="Roles that log in with a second factor; the others may. Outside a demo these two always "
+        "do. A registered device demands its own passkey besides.",
     )
     confirm_minutes: int = Field(
         15,
@@ -55,6 +57,13 @@ class Factors(Section):
         "somebody in, who proved so long ago who is there proves it again.",
     )
 
+    def too_weak(self) -> str | None:
+        """What no ward may set: who lets others in has a second factor."""
+        lacking = [role for role in _LET_OTHERS_IN if role not in self.required_for]
+        if not lacking:
+            return None
+        return f"factors.required_for: expected {' and '.join(lacking)} in it; less only with demo = true"
+
 
 class Devices(Section):
     """Which devices lead to which site (R09, R10, R18)."""
@@ -62,7 +71,7 @@ class Devices(Section):
     required: bool = Field(
         True,
         description="The administration site admits school devices in a school's or the ward's network only, "
-        "the send-only site registered devices only. false admits everybody who can log in: for a demo.",
+        "the send-only site registered devices only. false admits everybody who can log in, in a demo only.",
     )
     ward_networks: list[NetworkText] = Field([], description="Networks of the ward's offices.")
     school_networks: dict[int, list[NetworkText]] = Field(
@@ -77,3 +86,7 @@ class Devices(Section):
         description="Registered devices may hold their key in a passkey that its maker syncs between one "
         "person's devices, as every iPhone does. false admits only keys that never leave the device.",
     )
+
+    def too_weak(self) -> str | None:
+        """What no ward may set: only devices that it knows lead to names and to every family (R09, R10)."""
+        return None if self.required else "devices.required: expected true; false only with demo = true"

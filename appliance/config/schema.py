@@ -374,13 +374,21 @@ class Config(Section):
     @model_validator(mode="after")
     def _strict_outside_the_demo(self) -> Self:
         sites = {"guardian": self.guardian, "sender": self.sender, "admin": self.admin}
-        if not self.demo:
-            for name, site in sites.items():
-                if not site.origin.startswith("https://"):
-                    raise ValueError(f"{name}.origin: expected https:// (R23); http only with demo = true")
+        if not self.demo and (weak := self._too_weak(sites)):
+            raise ValueError("; ".join(weak))
         if len({urlsplit(site.origin).hostname for site in sites.values()}) != len(sites):
             raise ValueError("guardian, sender and admin: expected three different host names (cookies)")
         return self
+
+    def _too_weak(self, sites: dict[str, Site]) -> list[str]:
+        """What only a demo may leave out."""
+        plain = [name for name, site in sites.items() if not site.origin.startswith("https://")]
+        found = (
+            *(f"{name}.origin: expected https:// (R23); http only with demo = true" for name in plain),
+            self.devices.too_weak(),
+            self.factors.too_weak(),
+        )
+        return [weak for weak in found if weak is not None]
 
     def site(self, zone: Zone) -> Site:
         """The web settings of a zone; the mail zone has none (ValueError)."""

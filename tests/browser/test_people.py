@@ -101,6 +101,10 @@ def test_people_move_in_april_and_the_papers_are_printed(admin: Page, ward: Ward
     admin.goto(f"/schools/{ward.other.id}/people")
     expect(admin.get_by_role("link", name="教諭 林 二葉")).to_be_visible()
     admin.get_by_role("link", name="教諭 林 二葉").click()
+    admin.get_by_role("link", name="ログイン中の画面をすべて終える").click()
+    seeing.judge(admin, "log-out")
+    admin.get_by_role("button", name="ログインを終える").click()
+    seeing.judge(admin, "logged-out")
     admin.get_by_role("link", name=re.compile("停止")).click()
     seeing.judge(admin, "suspend")
     for path, name in (

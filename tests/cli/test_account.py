@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from appliance import clock, keystore
+from appliance import account, clock, keystore
 from appliance.account import invitation
-from appliance.config import Config
+from appliance.config import Config, Zone
 from appliance.directory import schools
 from appliance.models import Account, AccountSchool, Audit, School
 from tests.cli.conftest import Karamail
@@ -67,6 +67,30 @@ def test_suspended_at_night_and_let_in_again(karamail: Karamail, school: School)
     assert refused.exit_code == 1
     assert "nothing was done" in refused.output
     assert said(karamail, "resume", "t-1")["state"] == "invited"
+
+
+def log_in(config: Config, login_id: str) -> None:
+    account.login(config, Zone.ADMIN, login_id, PASSWORD, network="192.0.2.1", now=clock.now())
+
+
+def test_everybody_is_logged_out_after_an_attack(
+    karamail: Karamail, database: Config, school: School
+) -> None:
+    for login_id in ("t-1", "t-2"):
+        link = str(invite(karamail, login_id, school)["link"])
+        invitation.accept(database, link.rpartition("/")[2], PASSWORD, network="192.0.2.1", now=clock.now())
+        log_in(database, login_id)
+    assert said(karamail, "logout", "t-1")["sessions_ended"] == 1
+    assert said(karamail, "logout", "--all") == {"people": 2, "sessions_ended": 1}
+    assert said(karamail, "logout", "--all")["sessions_ended"] == 0
+    log_in(database, "t-1")
+
+
+@pytest.mark.parametrize("words", [(), ("t-1", "--all")])
+def test_who_is_logged_out_has_to_be_said(karamail: Karamail, school: School, words: tuple[str, ...]) -> None:
+    refused = karamail("account", "logout", *words)
+    assert refused.exit_code == 2
+    assert "give one LOGIN_ID, or --all" in refused.output
 
 
 def test_several_move_or_nobody(karamail: Karamail, school: School) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from appliance.config import Config
 from tests.cli.conftest import Karamail, faults
+from tests.support.settings import on_a_node
 
 STRICT = """
 [devices]
@@ -16,13 +17,8 @@ minimum_os = {ios = 17}
 
 @pytest.fixture
 def real(node: Path) -> Path:
-    """No demo: https, and the settings that each test adds."""
-    text = node.read_text().replace("demo = true\n", "").replace('"http://', '"https://')
-    for table in ("[factors]", "[devices]"):
-        head, _, rest = text.partition(table)
-        text = head + rest.partition("\n\n")[2]
-    node.write_text(text)
-    return node
+    """No demo, and the settings that each test adds."""
+    return on_a_node(node)
 
 
 def add(real: Path, text: str) -> None:
@@ -37,10 +33,8 @@ def test_what_the_ward_asks_for_is_in_order(real: Path, karamail: Karamail) -> N
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (STRICT + "required = false\n", ("broken", "devices.required = false")),
         ("\n[devices]\nminimum_os = {ios = 17}\n", ("broken", "names no network")),
         ('\n[devices]\nward_networks = ["198.51.100.0/24"]\n', ("warning", "minimum_os is empty")),
-        (STRICT + '\n[factors]\nrequired_for = ["operator"]\n', ("warning", "lacks ward_officer")),
     ],
 )
 def test_what_lets_more_people_in_or_nobody_is_said(

@@ -329,6 +329,19 @@ def test_suspended_is_suspended_everywhere_at_the_next_click(ward: Ward, officer
     assert enter(ward, "sensei", PASSWORD)
 
 
+def test_logged_out_elsewhere_and_free_to_log_in(ward: Ward, officer: Actor) -> None:
+    """A teacher who left a PC open in a meeting room, and is needed tomorrow."""
+    person = Account.get_by_id(hire(ward, "sensei", Role.STAFF, ward.school).account_id)
+    admin, sender = enter(ward, "sensei", PASSWORD), enter(ward, "sensei", PASSWORD, Zone.SENDER)
+    assert handover.log_out(ward.actor(), person, clock.now()) == 2
+    assert inside(ward, admin) is None
+    assert inside(ward, sender, Zone.SENDER) is None
+    assert inside(ward, enter(ward, "sensei", PASSWORD))
+    for who in (hire(ward, "t-1", Role.STAFF, ward.other), officer):
+        with pytest.raises(NotAllowed, match="ward_decides"):
+            handover.log_out(ward.actor(), Account.get_by_id(who.account_id), clock.now())
+
+
 def test_a_principal_stops_the_own_staff_and_nobody_else(ward: Ward, officer: Actor) -> None:
     others = [
         hire(ward, "t-1", Role.STAFF, ward.other),

@@ -1,4 +1,4 @@
-"""One person: state, schools, and what can be done: hand out an invitation, suspend, let in again, end.
+"""One person: state, schools, and what can be done: invite, log out, suspend, let in again, end.
 
 Owns the page and its questions. A link that sets a password is shown once, on the sheet that answers the
 button: only its hash is kept. Refuses to decide who may (`access`). Fails into 404 for people of other
@@ -37,6 +37,7 @@ def one(account_id: int) -> ResponseReturnValue:
         overdue=found.state == AccountState.ACTIVE
         and overdue(desk().config, found.password_changed_at, clock.now()),
         may_invite=access.may_invite(actor(), found) is None,
+        out="out" in request.args,
         may_suspend=access.may_suspend(actor(), found) is None
         and found.state in (AccountState.INVITED, AccountState.ACTIVE),
         may_resume=access.may_resume(actor(), found) is None and found.state == AccountState.SUSPENDED,
@@ -65,6 +66,17 @@ def invite(account_id: int) -> ResponseReturnValue:
         expires_at=expires_at,
         renewal=found.state == AccountState.ACTIVE,
     )
+
+
+@pages.route("/logout", methods=["GET", "POST"])
+def log_out(account_id: int) -> ResponseReturnValue:
+    """Asks once, then ends the person's sessions on both sites."""
+    found = access.account(actor(), account_id)
+    access.require(access.may_suspend(actor(), found))
+    if request.method == "POST":
+        handover.log_out(actor(), found, clock.now())
+        return redirect(url_for(".one", account_id=found.id, out=1), 303)
+    return page("admin/log_out.html", person=found)
 
 
 @pages.route("/suspend", methods=["GET", "POST"])

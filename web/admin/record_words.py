@@ -40,6 +40,7 @@ ACTS = {
     Act.DEVICE_REVOKED: later("端末を止めた"),
     Act.PASSWORD_CHANGED: later("パスワードを変えた"),
     Act.ACCOUNT_ADDED: later("アカウントを加えた"),
+    Act.ACCOUNT_LOGGED_OUT: later("ほかの人のログインをすべて終えた"),
     Act.ACCOUNT_SUSPENDED: later("アカウントを止めた"),
     Act.ACCOUNT_RESUMED: later("止めたアカウントを、また使えるようにした"),
     Act.ACCOUNT_MOVED: later("人を別の学校へ移した"),

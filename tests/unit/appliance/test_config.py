@@ -8,7 +8,7 @@ from appliance import config
 from appliance.config import Zone
 from appliance.config.describe import settings as described
 from appliance.errors import ConfigInvalid
-from tests.support.settings import write_settings
+from tests.support.settings import on_a_node, write_settings
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -185,15 +185,33 @@ def test_several_hosts_with_ports_are_no_password(path: Path) -> None:
     assert config.load(change(path, "sqlite:///karamail.db", url)).database.url == url
 
 
-@pytest.mark.parametrize("site", ["guardian", "sender", "admin"])
-def test_plain_http_is_for_the_demo_only(path: Path, site: str) -> None:
-    change(path, "demo = true", "demo = false")
-    for other in {"guardian", "sender", "admin"} - {site}:
-        change(path, f"http://{other}", f"https://{other}")
-    told = refusal(path)
-    assert f"{site}.origin: expected https://" in told
-    change(path, f"http://{site}", f"https://{site}")
-    assert config.load(path).demo is False
+@pytest.mark.parametrize(
+    ("ours", "demo", "told"),
+    [
+        ('"https://guardian', '"http://guardian', "guardian.origin: expected https://"),
+        ('"https://sender', '"http://sender', "sender.origin: expected https://"),
+        ('"https://admin', '"http://admin', "admin.origin: expected https://"),
+        ("[factors]\n", "[devices]\nrequired = false\n[factors]\n", "devices.required: expected true"),
+        (
+            "[factors]\n",
+            '[factors]\nrequired_for = ["principal", "operator"]\n',
+            "expected ward_officer in it",
+        ),
+        ("[factors]\n", "[factors]\nrequired_for = []\n", "expected ward_officer and operator in it"),
+    ],
+)
+def test_what_only_a_demo_may_leave_out(path: Path, ours: str, demo: str, told: str) -> None:
+    """Whoever copies the town's settings to a node, or gives in to somebody in a hurry."""
+    assert config.load(on_a_node(path)).demo is False
+    change(path, ours, demo)
+    assert told in refusal(path)
+    path.write_text("demo = true\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    assert config.load(path).demo is True
+
+
+def test_what_only_a_demo_may_leave_out_is_told_at_once(path: Path) -> None:
+    told = refusal(change(path, "demo = true", "demo = false"))
+    assert told.count("only with demo = true") == 5
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,21 @@ def test_a_principal_ends_the_own_staff_but_moves_nobody(clerk: Clerk, ward: War
     assert Account.get_by_id(teacher.id).state == "ended"
 
 
+def test_a_teacher_who_left_a_pc_open_is_logged_out(clerk: Clerk, admin: Flask, ward: Ward) -> None:
+    left_open = Clerk(admin)
+    left_open.login("sensei")
+    teacher = Account.get(Account.login_id == "sensei")
+    clerk.login("kocho")
+    clerk.open(f"/accounts/{teacher.id}/logout")
+    clerk.send()
+    assert "ログインを終えました" in clerk.page
+    assert "停止中" not in clerk.page
+    left_open.open("/")
+    assert left_open.path == "/login"
+    left_open.login("sensei")
+    assert left_open.path == "/"
+
+
 def test_a_suspended_teacher_is_out_at_the_next_click_on_both_sites(
     clerk: Clerk, admin: Flask, sender: Flask, ward: Ward
 ) -> None:

@@ -10,29 +10,26 @@ from appliance import config as configuration
 from appliance import keys
 from appliance.config import Config, Zone
 from appliance.errors import DatabaseUnavailable, NotAllowed, NotYours, WrongState
-from tests.support.settings import write_settings
+from tests.support.settings import on_a_node, write_settings
 from web.common import cookies, create, public
-
-NODE = {"demo = true": "demo = false", "http://": "https://", "allow_private_targets = true": ""}
 
 
 @pytest.fixture
 def demo_config(tmp_path: Path) -> Config:
-    return _config(tmp_path / "demo", {})
+    return _config(_file(tmp_path / "demo"))
 
 
 @pytest.fixture
 def node_config(tmp_path: Path) -> Config:
-    return _config(tmp_path / "node", NODE)
+    return _config(on_a_node(_file(tmp_path / "node")))
 
 
-def _config(folder: Path, changes: dict[str, str]) -> Config:
-    path = write_settings(folder, f"sqlite:///{folder}/karamail.db")
-    text = path.read_text(encoding="utf-8")
-    for old, new in changes.items():
-        text = text.replace(old, new)
-    path.write_text(text, encoding="utf-8")
-    keys.create_secrets(folder / "secrets")
+def _file(folder: Path) -> Path:
+    return write_settings(folder, f"sqlite:///{folder}/karamail.db")
+
+
+def _config(path: Path) -> Config:
+    keys.create_secrets(path.parent / "secrets")
     return configuration.load(path)
 
 

@@ -178,6 +178,8 @@ STAFF_SITES: dict[Zone, dict[str, Row]] = {
         "GET person.one": REGISTER,
         "GET person.invite": THE_WARD,  # the account has a password; a lost one is the ward's business
         "POST person.invite": THE_WARD,
+        "GET person.log_out": REPORTS,
+        "POST person.log_out": REPORTS,
         "GET person.suspend": REPORTS,
         "POST person.suspend": REPORTS,
         "POST person.resume": THE_WARD,

@@ -120,6 +120,8 @@ ADMIN: dict[tuple[str, str], Act | None] = {
     ("person.one", "GET"): None,
     ("person.invite", "GET"): None,
     ("person.invite", "POST"): Act.INVITATION_ISSUED,
+    ("person.log_out", "GET"): None,
+    ("person.log_out", "POST"): Act.ACCOUNT_LOGGED_OUT,
     ("person.suspend", "GET"): None,
     ("person.suspend", "POST"): Act.ACCOUNT_SUSPENDED,
     ("person.resume", "POST"): Act.ACCOUNT_RESUMED,
