@@ -1,6 +1,7 @@
 """Certificates that the world sees: issued to each node by an authority that came to look, and renewed."""
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 
@@ -8,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.lab import host, places
+from tests.lab import deployment, host, places
 from tests.lab.authority import PUBLIC
 from tests.lab.host import LabRefused
 from tests.lab.places import Node
@@ -46,6 +47,23 @@ def test_a_new_one_is_shown_without_a_restart(node: Node) -> None:
     until(lambda: shown(node).site != before.site, within_s=10, why="the site shows it")
     until(lambda: shown(node).mail == shown(node).site, within_s=40, why="the mail server shows it")
     assert works(node.name) == running
+
+
+@pytest.mark.skipif(not os.environ.get("LONG"), reason="a playbook over all nodes: LONG=1")
+def test_another_with_another_key_everywhere_by_one_playbook() -> None:
+    """Somebody may have read the private keys."""
+    before = [(key_of(site(node)), shown(node)) for node in places.NODES]
+    running = [works(node.name) for node in places.NODES]
+    deployment.play([], book="certificate.yml")
+    for node, (old_key, old) in zip(places.NODES, before, strict=True):
+        until(lambda node=node: shown(node).mail == shown(node).site, within_s=60, why="mail servers see it")
+        assert shown(node).site != old.site
+        assert key_of(site(node)) != old_key
+    assert [works(node.name) for node in places.NODES] == running
+
+
+def site(node: Node) -> x509.Certificate:
+    return handshake(node.front, 443, "-servername", places.SITES["guardian"])
 
 
 def issued(node: str) -> bool:
