@@ -1,8 +1,8 @@
 """`karamail doctor`: is everything in order, in words for an installer, and what to do where it is not.
 
 Owns the round through configuration, entrance, secrets, DKIM keys, database, queue, replication, record,
-backups, logs, units, workers, sites, certificates, disk, clock, DNS and the way out. Each finding is ok,
-WARNING or BROKEN and says what it means for parents and what to run or whom to ask. Refuses to change
+backups, logs, units, updates, workers, sites, certificates, disk, clock, DNS and the way out. Each finding is
+ok, WARNING or BROKEN and says what it means for parents and what to run or whom to ask. Refuses to change
 anything. Exit code: 0 all is well, 1 warnings, 2 broken.
 """
 
@@ -30,6 +30,7 @@ from cli.doctor import (
     record,
     replication,
     units,
+    updates,
 )  # fmt: skip
 from cli.doctor.finding import Finding, Status, broken, ok, warning
 
@@ -43,6 +44,7 @@ _LOOKS: tuple[tuple[set[str], Callable[[Config], Iterable[Finding]]], ...] = (
     ({"backups"}, backups.look),
     ({"logs"}, logs.look),
     ({"units"}, lambda _config: units.failed()),
+    ({"updates"}, lambda _config: updates.look()),
     ({"workers"}, node.mail_port),
     ({"workers"}, files.journals),
     ({"sites"}, node.sites),
