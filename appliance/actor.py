@@ -1,6 +1,7 @@
 """Who acts: an account, seen from one site, through one session.
 
-Owns `Actor` and the roles. Refuses to decide anything: `access` does. Cannot fail.
+Owns `Actor`, the roles, and who acts without an account. Refuses to decide anything: `access` does. Cannot
+fail.
 """
 
 from dataclasses import dataclass, field
@@ -42,3 +43,7 @@ class Actor:
     display_name: str = field(default="", repr=False)
     confirmed_at: datetime | None = field(default=None, compare=False, repr=False)
     password_changed_at: datetime | None = field(default=None, compare=False, repr=False)
+
+
+CONSOLE = Actor(0, Role.WARD_OFFICER, frozenset(), Zone.ADMIN, network="console")
+"""Whoever has a shell on a node and acts there with the ward's rights; in the record the vendor (R19)."""

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from appliance import clock, db
-from appliance.actor import Actor, Role
+from appliance.actor import CONSOLE, Actor, Role
 from appliance.config import Zone
 from appliance.models import Audit, Notice
 
@@ -124,11 +124,12 @@ def record(
 
     `reason` is what a person gave where one is asked: the number of an inquiry, a word of a list; no names.
     """
+    at_console = actor == CONSOLE
     Audit.create(
         at=clock.now(),
-        account_id=actor.account_id,
-        role=actor.role,
-        zone=actor.zone,
+        account_id=None if at_console else actor.account_id,
+        role=Role.OPERATOR if at_console else actor.role,
+        zone="cli" if at_console else actor.zone,
         session_id=actor.session_id,
         device_id=actor.device_id,
         network=actor.network,
@@ -154,7 +155,7 @@ def record_operation(
 ) -> None:
     """Appends one record of the vendor at a node's command line, who has no account there (R19)."""
     Audit.create(
-        at=clock.now(), account_id=None, role=Role.OPERATOR, zone="cli", network="", act=act,
+        at=clock.now(), account_id=None, role=Role.OPERATOR, zone="cli", network=CONSOLE.network, act=act,
         object_kind=object_kind, object_id=object_id, school_id=school_id, result="ok",
         detail=json.dumps(detail, sort_keys=True),
     )  # fmt: skip
@@ -166,10 +167,12 @@ def record_refusal(actor: Actor, view: str, object_id: int | None, result: str) 
         record(actor, Act.REFUSED, view, object_id, result=result)
 
 
-def record_refused_login(zone: Zone, network: str, account: tuple[int, str] | None, result: str) -> None:
+def record_refused_login(
+    zone: Zone, network: str, device_id: int | None, account: tuple[int, str] | None, result: str
+) -> None:
     """Appends a login that was refused, in the caller's transaction. `account`: id and role, if it exists."""
     Audit.create(
         at=clock.now(), account_id=account[0] if account else None, role=account[1] if account else "",
-        zone=zone, network=network, act=Act.LOGIN_REFUSED, object_kind="account",
+        zone=zone, network=network, device_id=device_id, act=Act.LOGIN_REFUSED, object_kind="account",
         object_id=account[0] if account else None, result=result,
     )  # fmt: skip

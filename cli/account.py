@@ -1,7 +1,7 @@
 """`karamail account`: staff accounts from a node's console, before the ward has any and when nobody else can.
 
 Owns the commands and what they print. Whoever has a shell on a node acts here with the ward's rights; the
-operation record says so (account 0, network `console`). Refuses passwords and names as arguments: other users
+operation record says so (the vendor, on a server). Refuses passwords and names as arguments: other users
 see those, and sudo and auditd write them into every member's journal; names are asked for. Fails with one
 line per refusal, exit code 1.
 """
@@ -15,13 +15,12 @@ import click
 from appliance import account as accounts
 from appliance import audit, clock, db
 from appliance.account import handover, invitation
-from appliance.actor import Actor, Duty, Role
-from appliance.config import Config, Zone
+from appliance.actor import CONSOLE, Duty, Role
+from appliance.config import Config
 from appliance.errors import NotAllowed, NotYours, TextInvalid, WrongState
 from appliance.models import Account, School
 from cli.context import Context, pass_context
 
-CONSOLE = Actor(0, Role.WARD_OFFICER, frozenset(), Zone.ADMIN, network="console")
 _WORDS = {
     ("password", "too_short"): "the password is too short (see account.password_min_length)",
     ("password", "too_long"): "the password is longer than 200 characters",
@@ -150,7 +149,7 @@ def move(context: Context, login_ids: tuple[str, ...], from_id: int, to_id: int,
         if not School.select().where(School.id == school_id).exists():
             raise click.ClickException(f"there is no school {school_id}")
     people = [_found(login_id) for login_id in login_ids]
-    _refusing(lambda: handover.move(CONSOLE, people, from_id, to_id))
+    _refusing(lambda: handover.move(CONSOLE, people, from_id, to_id, clock.now()))
     facts = {"moved": [person.login_id for person in people], "from": from_id, "to": to_id}
     _say(as_json, f"{len(people)} moved from school {from_id} to school {to_id}", facts)
 

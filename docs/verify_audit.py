@@ -135,7 +135,7 @@ def verify(folder, keys, kept, keep_days):
             else:
                 tree.push(sha256(b"\x00" + content).digest())
                 if b'"act":"records.expired"' in content:
-                    deletions.append(json.loads(content))
+                    deletions.append((tree.size - 1, json.loads(content)))
             while mark is not None and mark[0] == tree.size:
                 if tree.root() != mark[1]:
                     held = f"the checkpoint you kept ({mark[3]})" if mark[3] else "a signed checkpoint"
@@ -158,15 +158,17 @@ def verify(folder, keys, kept, keep_days):
 
 
 def check_deletions(missing, deletions, checkpoints, keep_days):
-    """Only what was older than `keep_days` may be gone, and its deletion is a record."""
+    """Only what was older than `keep_days` when its deletion was signed may be gone."""
     if not missing:
         return
     allowed = 0
-    for record in deletions:
-        at = datetime.fromisoformat(record["at"].replace("Z", "+00:00"))
-        border = record["object_id"]
-        if any(size == border and then <= at - timedelta(days=keep_days) for size, _, then, _ in checkpoints):
-            allowed = max(allowed, border)
+    for place, record in deletions:
+        said_at = next(
+            then for size, _, then, _ in checkpoints if size > place
+        )  # signed; the record's own is not
+        old = [then for size, _, then, _ in checkpoints if size == record["object_id"]]
+        if record["zone"] == "cli" and any(then <= said_at - timedelta(days=keep_days) for then in old):
+            allowed = max(allowed, record["object_id"])
     if missing > allowed:
         raise Different(
             f"the records before place {missing} are gone before their time, or nobody recorded it"

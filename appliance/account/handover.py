@@ -13,10 +13,10 @@ from appliance import access, audit, db, device, notice, states
 from appliance.account import factor
 from appliance.account import password as passwords
 from appliance.account.people import end_invitations, end_sessions
-from appliance.actor import Actor, Role
+from appliance.actor import CONSOLE, Actor, Role
 from appliance.errors import NotYours, WrongState
-from appliance.models import Account, AccountSchool
-from appliance.states import AccountState
+from appliance.models import Account, AccountSchool, PersonReport
+from appliance.states import AccountState, ReportState
 
 
 def at_school(school_id: int) -> list[Account]:
@@ -42,8 +42,11 @@ def end(actor: Actor, accounts: Sequence[Account], school_id: int, now: datetime
             audit.record(actor, audit.Act.ACCOUNT_ENDED, "account", account.id, school_id=school_id)
 
 
-def move(actor: Actor, accounts: Sequence[Account], from_id: int, to_id: int) -> None:
-    """From one school to another, with role and password; what they see changes at their next click."""
+def move(actor: Actor, accounts: Sequence[Account], from_id: int, to_id: int, now: datetime) -> None:
+    """From one school to another, with role and password; what they see changes at their next click.
+
+    The ward's own word stands in the new school's register, as report and approval (R15).
+    """
     access.require(access.may_move(actor))
     if from_id == to_id:
         raise WrongState("the same school")
@@ -51,6 +54,13 @@ def move(actor: Actor, accounts: Sequence[Account], from_id: int, to_id: int) ->
         for account in accounts:
             _leave(account, from_id)
             AccountSchool.insert(account=account, school=to_id).on_conflict_ignore().execute()
+            if actor != CONSOLE:
+                PersonReport.create(
+                    school=to_id, login_id=account.login_id, display_name=account.display_name,
+                    role=account.role, duty=account.duty, state=ReportState.APPROVED, account=account,
+                    reported_by=actor.account_id, reported_at=now,
+                    decided_by=actor.account_id, decided_at=now,
+                )  # fmt: skip
             audit.record(actor, audit.Act.ACCOUNT_MOVED, "account", account.id, school_id=to_id, left=from_id)
 
 

@@ -14,8 +14,8 @@ from appliance.errors import NotAllowed, TextInvalid
 from appliance.models import Opening
 
 LASTS = timedelta(minutes=30)
-REFERENCE_MAX = 10
-_REFERENCE = re.compile(rf"[0-9A-Za-z-]{{0,{REFERENCE_MAX}}}")
+_REFERENCE = re.compile(r"(?:[A-Za-z]{1,2}-?)?(?:[1-9][0-9]{0,3}(?:-[0-9]{1,4})?)?")
+"""「2026-114」「K-87」: too few letters for a name, too few digits for a telephone number."""
 
 
 class Reason(StrEnum):

@@ -1,8 +1,8 @@
 """Who has an account (R15, R21).
 
 Owns new accounts and the password of one: changed by its owner, or set anew by an invitation. Refuses to know
-what a password may be (`password` does). Fails with `TextInvalid` and, when the old password is wrong,
-`LoginRefused`.
+what a password may be (`password` does). Fails with `TextInvalid` and, when the old password is wrong or was
+wrong too often, `FactorRefused`.
 """
 
 import re
@@ -13,10 +13,11 @@ from peewee import IntegrityError
 
 from appliance import audit, db
 from appliance.account import password as passwords
+from appliance.account import second_step
 from appliance.account.guessable import words_of_ward
 from appliance.actor import Actor, Duty, Role
 from appliance.config import Config
-from appliance.errors import LoginRefused, TextInvalid
+from appliance.errors import TextInvalid
 from appliance.models import Account, AccountSchool, Invitation, StaffSession
 from appliance.states import AccountState
 
@@ -76,10 +77,9 @@ def checked_login_id(text: str) -> str:
 
 
 def change_password(config: Config, actor: Actor, old: str, new: str, now: datetime) -> None:
-    """Changes the actor's password, ends its other sessions. Raises `LoginRefused`, `TextInvalid`."""
+    """Changes the actor's password, ends its other sessions. Raises `FactorRefused`, `TextInvalid`."""
+    second_step.check_password(config, actor, old, now)
     account = Account.get_by_id(actor.account_id)
-    if not passwords.matches(old, account.password_phc):
-        raise LoginRefused("wrong")
     new_phc = fresh_password(config, account, new)
     with db.transaction():
         set_password(account, new_phc, now, keep_session=actor.session_id)

@@ -153,6 +153,17 @@ def confirm(config: Config, keyring: Keyring, actor: Actor, proof: Proof, now: d
         audit.record(actor, audit.Act.CONFIRMED, "session", actor.session_id, way=proof.way)
 
 
+def check_password(config: Config, actor: Actor, text: str, now: datetime) -> None:
+    """The password of somebody who is in and changes it: who finds an open screen does not guess it there.
+
+    Raises `FactorRefused`: `password`, `throttled`.
+    """
+    _not_too_often(config, actor, now)
+    if not passwords.matches(text, Account.get_by_id(actor.account_id).password_phc):
+        _note(config, actor, "password", "password", now)
+        raise FactorRefused("password")
+
+
 def _proved(config: Config, keyring: Keyring, who: Person, proof: Proof, now: datetime) -> None:
     if proof.way not in ways(config, who):
         raise FactorRefused("not_this_way")

@@ -58,7 +58,8 @@ def login(
             wait_s = throttle.wait_s(config, login_hash, network, browser, now)
             who = None if account is None else (account.id, account.role)
             if (first or wait_s) and not throttle.is_flood(network, now):
-                audit.record_refused_login(zone, network, who, "throttled" if wait_s else why or "wrong")
+                told = "throttled" if wait_s else why or "wrong"
+                audit.record_refused_login(zone, network, None if device is None else device.id, who, told)
             if throttle.guessed_wait_s(config, login_hash, network, browser, now):  # also in a flood
                 audit.tell(who and who[0], audit.TOO_OFTEN)
         raise LoginRefused(why or "wrong")

@@ -1,15 +1,16 @@
 """Records go when their time is over (`audit.keep_days`); what they prove stays.
 
-Owns the deletion: always everything before one checkpoint that is older than that, so that anyone can see
-from the signatures that nothing went early, and recorded before the first row goes. Leaf hashes stay, so
-every later root can still be recomputed. Of old checkpoints one a day is kept. Refuses less than a year.
-Fails as the database does; run again, it goes on where it stopped.
+Owns the deletion, in two steps: a record announces that everything before one checkpoint that is old enough
+goes; it goes when that record is sealed and signed itself, so the next night. So anyone can see from the
+signatures alone that nothing went early: no time that the database claims counts. Leaf hashes stay, so every
+later root can still be recomputed. Of old checkpoints one a day is kept. Refuses less than a year. Fails as
+the database does; run again, it goes on where it stopped.
 """
 
 from datetime import datetime, timedelta
 from typing import Any
 
-from peewee import fn
+from peewee import JOIN, fn
 
 from appliance import audit, db
 from appliance.config import Config
@@ -22,28 +23,59 @@ _DAY_MICROS = 86_400_000_000
 
 
 def expire(config: Config, now: datetime) -> int:
-    """Deletes what is over; how many records that were. Raises `DatabaseUnavailable`."""
+    """Deletes what is over and was announced, announces what is over; how many records were deleted.
+
+    Raises `DatabaseUnavailable`.
+    """
     with db.guarded():
+        thin(now)
         border = (
             AuditCheckpoint.select(fn.MAX(AuditCheckpoint.size))
             .where(AuditCheckpoint.at <= now - timedelta(days=config.audit.keep_days))
             .scalar()
         )
-        thin(now)
-        if border is None or not _waiting(border).exists():
+        if border is None:
             return 0
-        with db.transaction():
-            audit.record_operation(
-                audit.Act.RECORDS_EXPIRED, "position", int(border), days=config.audit.keep_days
-            )
-        gone = 0
-        while True:
+        gone = _delete(min(int(border), _announced(signed=True)))
+        if border > _announced() and _waiting(border).exists():
             with db.transaction():
-                ids = [row[0] for row in _waiting(border).limit(_CHUNK).tuples()]
-                if ids:
-                    gone += Audit.delete().where(Audit.id.in_(ids)).execute()
-            if len(ids) < _CHUNK:
-                return gone
+                audit.record_operation(
+                    audit.Act.RECORDS_EXPIRED, "position", int(border), days=config.audit.keep_days
+                )
+        return gone
+
+
+def announcements() -> Any:
+    """Records that say what may go, with their places in the tree: only the vendor's command writes one."""
+    return (
+        Audit.select(Audit, AuditLeaf.position.alias("position"))
+        .join(AuditLeaf, JOIN.LEFT_OUTER, on=AuditLeaf.audit_id == Audit.id)
+        .where(Audit.act == audit.Act.RECORDS_EXPIRED, Audit.zone == "cli")
+        .order_by(Audit.object_id)
+        .objects()
+    )
+
+
+def _announced(*, signed: bool = False) -> int:
+    """Up to where; `signed`: by records under a checkpoint."""
+    end = AuditCheckpoint.select(fn.MAX(AuditCheckpoint.size)).scalar() or 0
+    borders = [
+        int(row.object_id)
+        for row in announcements()
+        if not signed or (row.position is not None and row.position < end)
+    ]
+    return max(borders, default=0)
+
+
+def _delete(border: int) -> int:
+    gone = 0
+    while True:
+        with db.transaction():
+            ids = [row[0] for row in _waiting(border).limit(_CHUNK).tuples()]
+            if ids:
+                gone += Audit.delete().where(Audit.id.in_(ids)).execute()
+        if len(ids) < _CHUNK:
+            return gone
 
 
 def _waiting(border: int) -> Any:

@@ -3,26 +3,26 @@
 Owns the order of the questions: does each record still give the hash of its place, is none missing, does
 every checkpoint's root follow from the hashes, is each signed by whom it should be, and does all of it
 continue the checkpoints that others hold (this node's witness, the ward's mails). Refuses to mend. Deleted
-records are a difference unless their time was over and their deletion is itself a record. Fails as the
-database does.
+records are a difference unless their time was over when their deletion was signed, itself a record. Fails as
+the database does.
 
 A checkpoint is the grain of what can be named when record and hash were both rewritten: the first
 difference is then "between this checkpoint and that".
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from appliance import clock, db
-from appliance.audit import Act
 from appliance.config import Config
 from appliance.errors import NoteInvalid
-from appliance.models import Audit, AuditCheckpoint, AuditNode
+from appliance.models import AuditCheckpoint, AuditNode
 from appliance.models.fields import micros
-from appliance.record import leaf, merkle, note, seal, trust, witness
+from appliance.record import leaf, merkle, note, retention, seal, trust, witness
 from appliance.record.merkle import TILE, TILE_BITS
 from appliance.record.note import Checkpoint, VerifierKey
 
@@ -103,7 +103,7 @@ def verify(config: Config, *, against: Iterable[str] = ()) -> Report:
 
 def _check(config: Config, keys: Sequence[VerifierKey], outside: list[Checkpoint], report: Report) -> None:
     signed = list(_signed(keys, report))
-    expired = _expired_before(config, signed)
+    expired = _Expired.of(config, signed)
     marks = iter(
         sorted([*((each, False) for each in signed), *((each, True) for each in outside)], key=_order)
     )
@@ -161,16 +161,30 @@ def _signed(keys: Sequence[VerifierKey], report: Report) -> Iterator[Checkpoint]
         yield checkpoint
 
 
-def _expired_before(config: Config, signed: Sequence[Checkpoint]) -> int:
-    """The first position that must be there. Raises `_Found` where a deletion came before its time."""
-    last = Audit.select().where(Audit.act == Act.RECORDS_EXPIRED).order_by(Audit.object_id.desc()).first()
-    if last is None:
-        return 0
-    border = int(last.object_id)
-    old = next((each for each in signed if each.size == border), None)
-    if old is None or old.at > last.at - timedelta(days=config.audit.keep_days):
-        raise _Found(Kind.EXPIRED_EARLY, position=border, record_id=last.id)
-    return border
+@dataclass(slots=True)
+class _Expired:
+    """What may be gone, by announcements that were signed when the time of all before them was over."""
+
+    before: int = 0
+    early: int = 0
+    """An announcement that came too early, or that nobody has signed, speaks of all before this."""
+    early_id: int | None = None
+
+    @classmethod
+    def of(cls, config: Config, signed: Sequence[Checkpoint]) -> Self:
+        found = cls()
+        times = {each.size: each.at for each in signed}
+        sizes = [each.size for each in signed]
+        for row in retention.announcements():
+            border = int(row.object_id)
+            place = len(sizes) if row.position is None else bisect_right(sizes, row.position)
+            said_at = signed[place].at if place < len(sizes) else None  # the first that knows of it
+            old = times.get(border)
+            if said_at and old and old <= said_at - timedelta(days=config.audit.keep_days):
+                found.before = max(found.before, border)
+            elif border > found.early:
+                found.early, found.early_id = border, int(row.id)
+        return found
 
 
 def leaves() -> Iterator[tuple[int, int, bytes, Any]]:
@@ -192,10 +206,12 @@ def leaves() -> Iterator[tuple[int, int, bytes, Any]]:
 
 
 def _check_row(
-    position: int, record_id: int, hash_: bytes, row: Any, expired: int, since: int | None, good: int
+    position: int, record_id: int, hash_: bytes, row: Any, expired: _Expired, since: int | None, good: int
 ) -> None:
     if row[0] is None:
-        if position >= expired:
+        if expired.before <= position < expired.early:
+            raise _Found(Kind.EXPIRED_EARLY, position=expired.early, record_id=expired.early_id)
+        if position >= expired.before:
             raise _Found(Kind.DELETED, position=position, record_id=record_id, after_size=good)
     elif leaf.hash_of(row) != hash_:
         raise _Found(Kind.ALTERED, position=position, record_id=record_id, after_size=good)

@@ -43,7 +43,8 @@ def test_the_first_ward_officer_is_invited_from_the_console(
     invitation.accept(database, text, PASSWORD, network="192.0.2.1", now=clock.now())
     assert Account.get(Account.login_id == "kutan").state == "active"
     rows = list(Audit.select().where(Audit.network == "console").order_by(Audit.id))
-    assert [(row.act, row.account_id) for row in rows] == [("account.added", 0), ("invitation.issued", 0)]
+    assert [row.act for row in rows] == ["account.added", "invitation.issued"]
+    assert {(row.account_id, row.role, row.zone) for row in rows} == {(None, "operator", "cli")}
 
 
 def test_a_second_invitation_needs_only_the_id_and_ends_the_first(karamail: Karamail, school: School) -> None:

@@ -7,7 +7,7 @@ from appliance import account, clock
 from appliance.account import password as passwords
 from appliance.actor import Actor, Role
 from appliance.config import Config, Zone
-from appliance.errors import LoginRefused, TextInvalid
+from appliance.errors import FactorRefused, LoginRefused, TextInvalid
 from appliance.models import Account, Audit, LoginFailure, StaffSession
 from tests.flows.ward import Ward
 
@@ -206,7 +206,7 @@ def test_a_new_password_ends_the_other_sessions_and_the_old_password(sensei: War
 @pytest.mark.parametrize(
     ("old", "new", "error"),
     [
-        ("wrong-wrong-wrong", "kawa-no-hotori-12", LoginRefused),
+        ("wrong-wrong-wrong", "kawa-no-hotori-12", FactorRefused),
         (PASSWORD, "short", TextInvalid),
         (PASSWORD, PASSWORD, TextInvalid),
         (PASSWORD, "my-sensei-password", TextInvalid),
@@ -222,6 +222,21 @@ def test_a_password_that_will_not_do_changes_nothing(
         account.change_password(sensei.config, actor, old, new, clock.now())
     assert back(sensei, cookie)
     assert login(sensei)
+
+
+def test_who_finds_an_open_screen_does_not_guess_the_password_there(sensei: Ward) -> None:
+    cookie, actor = login(sensei)
+    most = sensei.config.account.failures_per_quarter_hour
+    for wrong in range(most):
+        with pytest.raises(FactorRefused, match="password"):
+            account.change_password(sensei.config, actor, f"wrong-{wrong}", "kawa-no-hotori-12", clock.now())
+    with pytest.raises(FactorRefused, match="throttled"):
+        account.change_password(sensei.config, actor, PASSWORD, "kawa-no-hotori-12", clock.now())
+    told = [row.result for row in Audit.select().where(Audit.act == "factor.refused").order_by(Audit.id)]
+    assert told == ["password", "throttled"], "the first, and the one after which it waits"
+    assert back(sensei, cookie)
+    with time_machine.travel(clock.now().timestamp() + 16 * 60, tick=False):
+        account.change_password(sensei.config, actor, PASSWORD, "kawa-no-hotori-12", clock.now())
 
 
 def test_an_id_is_given_once_whatever_its_capitals(sensei: Ward) -> None:

@@ -254,6 +254,8 @@ def test_a_phone_is_its_holder_s_alone(config: Config) -> None:
     done, _ = enrolled(config)
     with pytest.raises(LoginRefused, match="not_your_device"):
         login(config, "kyoto", Zone.SENDER, done.device)
+    refusal = Audit.get(Audit.act == "login.refused")
+    assert (refusal.device_id, refusal.result) == (done.device.id, "not_your_device")
 
 
 def test_another_s_passkey_or_password_is_no_proof_on_a_registered_device(config: Config) -> None:

@@ -82,6 +82,21 @@ def test_a_stated_reason_opens_nothing_for_others(ward: Ward, role: Role) -> Non
 
 def test_no_name_and_no_telephone_number_goes_into_the_reference(ward: Ward) -> None:
     operator = Actor(ward.account_id, Role.OPERATOR, frozenset(), Zone.ADMIN, session_id=7)
-    for written in ("山田花子", "090-1234-5678", "a b", "x" * 11):
+    for written in (
+        "山田花子",
+        "YAMADA",
+        "Han",
+        "090-1234-5678",
+        "0312345678",
+        "12345678",
+        "3123-45678",
+        "a b",
+    ):
         with pytest.raises(TextInvalid):
             opening.request(operator, ward.school.id, Reason.FAULT, written, clock.now())
+
+
+@pytest.mark.parametrize("written", ["", "2026-114", "114", "K-87", "k87", "R8-114", "2026-1145"])
+def test_numbers_of_inquiries_and_letters_are_taken(ward: Ward, written: str) -> None:
+    operator = Actor(ward.account_id, Role.OPERATOR, frozenset(), Zone.ADMIN, session_id=7)
+    opening.request(operator, ward.school.id, Reason.GUARDIAN, written, clock.now())

@@ -277,18 +277,21 @@ def test_in_april_several_move_at_once_and_see_only_their_new_school(ward: Ward,
     people = [hire(ward, f"t-{n}", Role.STAFF, ward.school) for n in range(3)]
     cookie = enter(ward, "t-0", PASSWORD)
     moving = [Account.get_by_id(each.account_id) for each in people[:2]]
-    handover.move(officer, moving, ward.school.id, ward.other.id)
+    handover.move(officer, moving, ward.school.id, ward.other.id, clock.now())
     assert [schools_of(each) for each in people] == [[ward.other.id], [ward.other.id], [ward.school.id]]
     actor = inside(ward, cookie)
     assert actor is not None
     assert actor.school_ids == {ward.other.id}
+    for moved in register.of_school(ward.config, ward.other.id, clock.now()):
+        assert (moved.reported_by, moved.approved_by) == ("kutanさん", "kutanさん"), "on paper, too (R15)"
+        assert moved.approved_at is not None
 
 
 def test_a_move_is_for_all_of_the_list_or_for_nobody(ward: Ward, officer: Actor) -> None:
     here, not_here = hire(ward, "t-0", Role.STAFF, ward.school), hire(ward, "t-1", Role.STAFF, ward.other)
     both = [Account.get_by_id(each.account_id) for each in (here, not_here)]
     with pytest.raises(NotYours):
-        handover.move(officer, both, ward.school.id, ward.other.id)
+        handover.move(officer, both, ward.school.id, ward.other.id, clock.now())
     assert schools_of(here) == [ward.school.id]
 
 
@@ -361,7 +364,7 @@ def test_a_principal_stops_the_own_staff_and_nobody_else(ward: Ward, officer: Ac
 def test_only_the_ward_moves_people(ward: Ward) -> None:
     person = Account.get_by_id(hire(ward, "t-1", Role.STAFF, ward.school).account_id)
     with pytest.raises(NotAllowed, match="ward_decides"):
-        handover.move(ward.actor(), [person], ward.school.id, ward.other.id)
+        handover.move(ward.actor(), [person], ward.school.id, ward.other.id, clock.now())
 
 
 # --- registers and training

@@ -236,11 +236,13 @@ def years(database: Config) -> Config:
 
 
 def test_after_three_years_records_go_and_what_they_prove_stays(years: Config) -> None:
-    assert retention.expire(years, clock.now()) == 400
-    assert retention.expire(years, clock.now()) == 0
+    for _ in range(2):
+        assert retention.expire(years, clock.now()) == 0, "it is announced once, and waits for the sealer"
     last = Audit.select().order_by(Audit.id.desc()).get()
     assert (last.act, last.role, last.object_id) == (audit.Act.RECORDS_EXPIRED, "operator", 400)
     sealed(years)
+    assert retention.expire(years, clock.now()) == 400
+    assert retention.expire(years, clock.now()) == 0
     report = verify.verify(years)
     assert report.difference is None
     assert (report.records, report.expired, Audit.select().count()) == (521, 400, 121)
@@ -251,10 +253,70 @@ def test_after_three_years_records_go_and_what_they_prove_stays(years: Config) -
 
 def test_a_deletion_before_its_time_is_found_although_it_was_recorded(years: Config) -> None:
     hasty = years.model_copy(update={"audit": years.audit.model_copy(update={"keep_days": 20})})
-    assert retention.expire(hasty, clock.now()) == 500
+    retention.expire(hasty, clock.now())
     sealed(years)
+    assert found(years) is None, "said, and not done"
+    assert retention.expire(hasty, clock.now()) == 500
     assert found(years).kind is Kind.EXPIRED_EARLY  # type: ignore[union-attr]
     assert office(years).returncode == 3
+
+
+def announce(border: int, days: int, **who: str) -> None:
+    """The forger writes such a record, with a time of his own."""
+    Audit.create(
+        **{"role": "operator", "zone": "cli", "network": "console"} | who,
+        at=clock.now() + timedelta(days=days), act=audit.Act.RECORDS_EXPIRED, object_kind="position",
+        object_id=border, result="ok",
+    )  # fmt: skip
+
+
+def forget_before(border: int) -> None:
+    ids = AuditLeaf.select(AuditLeaf.audit_id).where(AuditLeaf.position < border)
+    Audit.delete().where(Audit.id.in_(ids)).execute()
+
+
+@pytest.mark.parametrize("days", [0, 1500], ids=["today", "in four years"])
+@pytest.mark.parametrize("is_sealed", [False, True], ids=["not sealed", "sealed"])
+def test_who_announces_a_deletion_with_a_time_of_his_own_is_found(
+    record: Config, days: int, is_sealed: bool
+) -> None:
+    announce(550, days)
+    if is_sealed:
+        sealed(record)
+    forget_before(550)
+    difference = found(record)
+    assert difference is not None
+    assert (difference.kind, difference.position) == (Kind.EXPIRED_EARLY, 550)
+    assert office(record).returncode == 3
+
+
+def test_a_site_that_was_taken_over_neither_deletes_nor_stops_the_deletion(years: Config) -> None:
+    announce(520, 0, zone="admin")
+    sealed(years)
+    assert found(years) is None
+    assert retention.expire(years, clock.now()) == 0
+    sealed(years)
+    assert retention.expire(years, clock.now()) == 400
+    assert found(years) is None
+    forget_before(520)
+    assert found(years).kind is Kind.DELETED  # type: ignore[union-attr]
+    assert office(years).returncode == 3
+
+
+def test_a_first_deletion_after_years_keeps_the_checkpoint_on_which_it_rests(database: Config) -> None:
+    """Two checkpoints of one day, the border between them, and no night before that thinned them."""
+    today = clock.now()
+    edge = today - timedelta(days=database.audit.keep_days)
+    for at in (edge - timedelta(days=1), edge - timedelta(minutes=2), edge + timedelta(minutes=2), today):
+        with time_machine.travel(at, tick=True):
+            act(50)
+            sealed(database)
+    retention.expire(database, today)
+    sealed(database)
+    assert retention.expire(database, today) >= 50
+    sealed(database)
+    assert found(database) is None
+    assert office(database).returncode == 0
 
 
 def test_of_old_checkpoints_each_days_last_stays(years: Config) -> None:

@@ -34,7 +34,7 @@ def of_school(school_id: int) -> ResponseReturnValue:
             leaving = [each for each in people if str(each.id) in chosen]
             there = next((each for each in others if str(each.id) == target), None)
             if action == "move" and there is not None:
-                handover.move(actor(), leaving, school_id, there.id)
+                handover.move(actor(), leaving, school_id, there.id, clock.now())
             else:
                 handover.end(actor(), leaving, school_id, clock.now())
             return page(

@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 
 from appliance import account, clock, notice
 from appliance.account import term
-from appliance.errors import LoginRefused, TextInvalid
+from appliance.errors import FactorRefused, TextInvalid
 from web.common import page
 from web.staff import actor, desk, proof
 from web.staff.returning import HELD, way_back
@@ -53,8 +53,10 @@ def password() -> ResponseReturnValue:
     else:
         try:
             account.change_password(desk().config, actor(), old, new, clock.now())
-        except LoginRefused:
-            errors["old"] = _("今のパスワードが違います。")
+        except FactorRefused as refused:
+            errors["old"] = (
+                proof.errors(refused)["proof"] if refused.wait_s else _("今のパスワードが違います。")
+            )
         except TextInvalid as invalid:
             errors["new"] = password_sentence(invalid)
     if errors:

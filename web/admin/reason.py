@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from appliance import access, clock
 from appliance.account import opening
-from appliance.account.opening import LASTS, REFERENCE_MAX, Reason
+from appliance.account.opening import LASTS, Reason
 from appliance.errors import TextInvalid
 from web.common import page
 from web.staff import actor
@@ -35,9 +35,7 @@ def ask(school_id: int) -> ResponseReturnValue:
                     actor(), school_id, Reason(values["reason"]), values["reference"], clock.now()
                 )
             except TextInvalid:
-                errors["reference"] = _(
-                    "半角の英字、数字、「-」で、%(most)s字までで書いてください。", most=REFERENCE_MAX
-                )
+                errors["reference"] = _("「2026-114」「K-87」のように、半角の短い番号で書いてください。")
         if not errors:
             return redirect(url_for("registrants.of_school", school_id=school_id), 303)
     return page(

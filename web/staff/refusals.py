@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from flask import current_app, g, request
 
 from appliance import audit, clock, log
+from appliance.actor import Actor
 from appliance.errors import DatabaseUnavailable
 
 MOST = 60
@@ -32,15 +33,19 @@ class Refusals:
         return self.counts[account_id]
 
 
-def note(reason: str) -> None:
-    """Whoever has logged in and is refused something leaves a record, also of what is not there for him."""
-    if "actor" not in g:
+def note(reason: str, who: Actor | None = None) -> None:
+    """Whoever has logged in and is refused something leaves a record, also of what is not there for him.
+
+    `who`: somebody whom the door refuses, so that no view knows of an actor.
+    """
+    actor: Actor | None = who or g.get("actor")
+    if actor is None:
         return
     refusals: Refusals = current_app.extensions.setdefault(_KEY, Refusals())
-    if refusals.counted(g.actor.account_id) > MOST:
+    if refusals.counted(actor.account_id) > MOST:
         return
     ids = [value for value in (request.view_args or {}).values() if isinstance(value, int)]
     try:
-        audit.record_refusal(g.actor, request.endpoint or "", ids[0] if ids else None, reason)
+        audit.record_refusal(actor, request.endpoint or "", ids[0] if ids else None, reason)
     except DatabaseUnavailable as error:
         log.database_unavailable(error)

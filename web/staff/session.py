@@ -29,7 +29,7 @@ from appliance.account import Halfway
 from appliance.actor import Actor
 from appliance.errors import LoginRefused
 from web.common import cookies, page, public
-from web.staff import browser, fresh, known, proof
+from web.staff import browser, fresh, known, proof, refusals
 from web.staff import second_step as second
 from web.staff.admission import device_id, known_device, refused
 from web.staff.desk import actor, desk
@@ -76,6 +76,7 @@ def guard() -> ResponseReturnValue | None:
     if isinstance(found, Actor):
         reason = admission.actor_why_not(desk().config, found)
         if reason is not None:
+            refusals.note(reason, found)
             return refused(reason)
         g.actor = found
         return fresh.demand(found, request.endpoint or "")

@@ -168,12 +168,12 @@ class Walk:
         )  # fmt: skip
         return cls(app, carried, place.network)
 
-    def outcome(self, question: Question, rule: Rule, ids: dict[str, Any]) -> str:
+    def outcome(self, question: Question, rule: Rule, ids: dict[str, Any], **fields: str) -> str:
         with self._app.test_request_context():
             address = self._app.url_map.bind("").build(
                 rule.endpoint, {name: ids[name] for name in rule.arguments}
             )
-        data = {"csrf_token": self._proof} if question.method != "GET" else None
+        data = fields | {"csrf_token": self._proof} if question.method == "POST" else None
         kept = dict(self.client._cookies or {})
         with database.atomic() as everything:
             response = self.client.open(address, method=question.method, data=data)

@@ -7,8 +7,9 @@ import pytest
 from flask import Flask
 
 from appliance import clock, device
+from appliance.audit import Act
 from appliance.config import Config
-from appliance.models import Device, LoginFailure
+from appliance.models import Account, Audit, Device, LoginFailure
 from tests.support.authenticator import Authenticator
 from tests.web.staff.test_doors import address, rules
 from tests.web.staff.ward import PASSWORD, Clerk, Ward, standing
@@ -102,6 +103,10 @@ def test_people_of_another_school_are_sent_away_from_this_network(admin: Flask) 
     clerk.open("/")
     assert clerk.status == 403
     assert "あなたの学校のものではありません" in clerk.page
+    encho = Account.get(Account.login_id == "encho")
+    (refusal,) = Audit.select().where(Audit.act == Act.REFUSED)
+    assert (refusal.account_id, refusal.result) == (encho.id, "other_school")
+    assert refusal.device_id == Device.get().id
 
 
 def test_a_teacher_s_phone_from_the_request_to_the_send_only_site(admin: Flask, sender: Flask) -> None:
