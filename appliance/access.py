@@ -283,6 +283,14 @@ def device(actor: Actor, device_id: int) -> Device:
     return found
 
 
+def device_in_use(actor: Actor, device_id: int) -> Device:
+    """The same, and a school device for the people of its school. Raises `NotYours`."""
+    found: Device | None = Device.get_or_none(Device.id == device_id)
+    if found is not None and found.kind == "school" and found.school_id in actor.school_ids:
+        return found
+    return device(actor, device_id)
+
+
 def account(actor: Actor, account_id: int) -> Account:
     """Somebody whose register the actor may read. Raises `NotYours`."""
     found: Account | None = Account.get_or_none(Account.id == account_id)

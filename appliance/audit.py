@@ -37,6 +37,9 @@ class Act(StrEnum):
     DEVICE_CODE_MADE = "device.code_made"
     DEVICE_ENROLLED = "device.enrolled"
     DEVICE_REVOKED = "device.revoked"
+    DEVICE_RENEWAL_ASKED = "device.renewal_asked"  # to keep it for another school year
+    DEVICE_RENEWED = "device.renewed"
+    DEVICE_RENEWAL_REFUSED = "device.renewal_refused"
     PASSWORD_CHANGED = "password.changed"
     NOTICES_ASKED = "notices.asked"  # where to send an empty mail, so that notices come back
     NOTICES_SET = "notices.set"  # that mail has come

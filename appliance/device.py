@@ -1,8 +1,9 @@
 """Devices from which staff work: school devices and registered devices (学校端末, 届出端末; R09, R10, R18).
 
 Owns the way from a request over the ward's approval to a device that carries a token, and its end: at once
-when revoked, else with the school year. Refuses to know cookies, networks and passkeys. Fails with
-`DeviceRefused`, `NotAllowed`, `TextInvalid`, `WrongState`.
+when revoked, else with the school year and some days of grace (`appliance.renewal` keeps it for another).
+Refuses to know cookies, networks and passkeys. Fails with `DeviceRefused`, `NotAllowed`, `TextInvalid`,
+`WrongState`.
 """
 
 import base64
@@ -50,7 +51,7 @@ def zone_of(kind: str) -> Zone:
 
 def request(config: Config, actor: Actor, asked: Request, now: datetime) -> Device:
     """A holder asks. Raises `TextInvalid`: `name`, `os_version` (`too_old`), `firewall`, `screen_lock`."""
-    _check(config, asked)
+    check(config, asked)
     if asked.kind == "school" and not _may_equip(actor, asked.school_id):
         raise TextInvalid("school", "empty")
     with db.transaction():
@@ -84,7 +85,8 @@ def _may_equip(actor: Actor, school_id: int | None) -> bool:
     return may_see_school(actor, school_id) is None
 
 
-def _check(config: Config, asked: Request) -> None:
+def check(config: Config, asked: Request) -> None:
+    """What somebody states about a device (R18). Raises `TextInvalid`."""
     name = " ".join(asked.name.split())
     if not name or len(name) > NAME_MAX or not name.isprintable():
         raise TextInvalid("name", "empty" if not name else "too_long")
@@ -211,11 +213,17 @@ def enrol(config: Config, actor: Actor, device: Device, now: datetime) -> str:
 
 
 def year_end(config: Config, now: datetime) -> datetime:
-    """The first moment of the next school year: 1 April, in the ward's time zone."""
+    """Until when a device is good that is enrolled or kept now, in the ward's time zone.
+
+    That is the first of April and `devices.grace_days`; in the last weeks of a school year
+    (`devices.notice_days`) it is the next year's.
+    """
     here = now.astimezone(ZoneInfo(config.ward.timezone))
     month, day = _NEW_SCHOOL_YEAR
     first_day = here.replace(month=month, day=day, hour=0, minute=0, second=0, microsecond=0)
-    return first_day if here < first_day else first_day.replace(year=here.year + 1)
+    if here >= first_day - timedelta(days=config.devices.notice_days):
+        first_day = first_day.replace(year=here.year + 1)
+    return first_day + timedelta(days=config.devices.grace_days)
 
 
 def resolve(zone: Zone, text: str, now: datetime) -> Device | None:

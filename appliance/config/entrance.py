@@ -81,6 +81,20 @@ class Devices(Section):
     minimum_os: dict[Literal["ios", "android", "windows", "macos", "chromeos"], int] = Field(
         {}, description="Oldest version of an operating system that is not told to update: `ios = 17`."
     )
+    notice_days: int = Field(
+        30,
+        ge=7,
+        le=60,
+        description="So long before the school year ends (31 March) people are asked whether a device stays; "
+        "what is enrolled or kept from then on is good for the next year.",
+    )
+    grace_days: int = Field(
+        14,
+        ge=1,
+        le=60,
+        description="So long into April a device of the old year still opens its site: "
+        "a storm knows no school year.",
+    )
     synced_passkeys: bool = Field(
         True,
         description="Registered devices may hold their key in a passkey that its maker syncs between one "

@@ -363,6 +363,8 @@ class Config(Section):
         school_networks={},
         code_minutes=15,
         minimum_os={},
+        notice_days=30,
+        grace_days=14,
         synced_passkeys=True,
     )
     dns: Dns = Dns.model_construct(

@@ -46,6 +46,8 @@ _PASSAGE = ("state", "site", "lane", "next_at", "due_at", "created_at", "settled
 _SESSION = ("seen_at", "ended_at", "confirmed_at")
 _ENROLMENT = ("state", "token_hash", "code_hash", "code_ends_at", "enrolled_at", "ends_at", "ended_at")
 
+_RENEWAL = ("os", "os_version", "firewall", "screen_lock", "renewal_at")
+
 _NOTICE_TOKEN = ("token_hash", "token_ends_at")
 
 _G, _S, _A, _M = Zone.GUARDIAN, Zone.SENDER, Zone.ADMIN, Zone.MAIL
@@ -111,8 +113,8 @@ GRANTS: dict[str, dict[Holder, Rights]] = {
     "challenge": {_S: Rights("all", "all", delete=True), _A: Rights("all", "all", delete=True)},
     # A holder asks on either site; the ward decides. The send-only site never touches a school device.
     "device": {
-        _S: Rights("all", "all", _ENROLMENT),
-        _A: Rights("all", "all", (*_ENROLMENT, "decided_by_id", "decided_at")),
+        _S: Rights("all", "all", (*_ENROLMENT, *_RENEWAL)),
+        _A: Rights("all", "all", (*_ENROLMENT, *_RENEWAL, "decided_by_id", "decided_at")),
     },
     "audit": {
         _S: Rights(("id",), _RECORD),

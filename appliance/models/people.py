@@ -71,6 +71,7 @@ class Device(Table):
     enrolled_at = MomentField(null=True)
     ends_at = MomentField(null=True)
     ended_at = MomentField(null=True)
+    renewal_at = MomentField(null=True)
 
 
 class PersonReport(Table):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -205,6 +206,30 @@ def test_a_phone_is_requested_approved_and_registered(browser: Browser, ward: Wa
         login(phone, "kocho")
         phone.get_by_role("button", name="確認してログインする").click()
         expect(phone.get_by_role("main").get_by_role("link", name="メールを書く")).to_be_visible()
+        Device.update(ends_at=clock.now() + timedelta(days=10)).execute()
+        phone.goto("/")
+        seeing.judge(phone, "devices-8a-ends")
+        phone.get_by_role("complementary").get_by_role("link", name="届け出る").click()
+        phone.get_by_label("OS", exact=True).select_option("android")
+        phone.get_by_label("OSのバージョン").fill("16")
+        phone.get_by_role("button", name="届け出る").click()
+        seeing.judge(phone, "devices-8b-stated")
+        phone.get_by_role("checkbox", name=re.compile("^画面ロック")).check()
+        phone.get_by_role("button", name="届け出る").click()
+        expect(phone.get_by_text("区の担当者が承認すると、そのまま使えます。")).to_be_visible()
+        seeing.judge(phone, "devices-8c-asked")
+        with opened(browser, ward.config.admin.origin, width) as office, with_key(office):
+            login(office, "kutan")
+            add_key(office)
+            office.goto("/ward/devices")
+            expect(office.get_by_text(shown)).to_be_visible()
+            seeing.judge(office, "devices-8d-register")
+            office.get_by_role("link", name=re.compile("^続けて使う届出")).click()
+            seeing.judge(office, "devices-8e-renewals")
+            office.get_by_role("button", name="選んだ端末を承認する").click()
+            expect(office.get_by_text("承認を待っている届出はありません。")).to_be_visible()
+        phone.goto("/devices")
+        expect(phone.get_by_role("complementary")).to_have_count(0)
         pc.goto(f"/devices/{number}/revoke")
         seeing.judge(pc, "devices-9-revoke")
         pc.get_by_role("button", name="使えなくする").click()

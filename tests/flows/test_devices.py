@@ -216,20 +216,20 @@ def test_a_registration_ends_with_the_school_year_in_japan(
     config: Config, morning: time_machine.Traveller
 ) -> None:
     done, _ = enrolled(config)
-    last = datetime(2027, 3, 31, 23, 59, 59, tzinfo=JAPAN).astimezone(UTC)
+    last = datetime(2027, 4, 14, 23, 59, 59, tzinfo=JAPAN).astimezone(UTC)
     assert device.resolve(Zone.SENDER, done.token, last)
     assert device.resolve(Zone.SENDER, done.token, last + timedelta(seconds=1)) is None
 
 
 @pytest.mark.parametrize(
     ("day", "year"),
-    [((2026, 3, 31), 2026), ((2026, 4, 1), 2027), ((2026, 12, 31), 2027), ((2027, 1, 1), 2027)],
+    [((2026, 3, 1), 2026), ((2026, 3, 2), 2027), ((2026, 4, 1), 2027), ((2026, 12, 31), 2027)],
 )
-def test_the_school_year_turns_on_the_first_of_april(
+def test_what_is_enrolled_in_the_last_weeks_of_a_year_is_for_the_next(
     config: Config, day: tuple[int, int, int], year: int
 ) -> None:
     end = device.year_end(config, datetime(*day, 12, tzinfo=JAPAN).astimezone(UTC))
-    assert end == datetime(year, 4, 1, tzinfo=JAPAN)
+    assert end == datetime(year, 4, 15, tzinfo=JAPAN)
 
 
 @pytest.mark.parametrize("by", ["sensei", "kutan"])

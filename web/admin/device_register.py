@@ -1,16 +1,18 @@
 """端末の届出簿: the ward officer's list of devices, and the decision on each (R09).
 
-Owns the list and the approval. Refuses everybody but the ward officer. What a holder does with a device, and
-revoking, is `web.staff.devices`. Fails into 404 for other roles, 409 for a decision made twice.
+Owns the list, the approval, and what is kept for another school year. Refuses everybody but the ward
+officer. What a holder does with a device, and revoking, is `web.staff.devices`. Fails into 404 for other
+roles, 409 for a decision made twice.
 """
 
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
-from appliance import access, clock, device
+from appliance import access, clock, device, renewal
 from appliance.errors import NotAllowed
 from web.common import page
-from web.staff import actor
+from web.staff import actor, desk
 
 pages = Blueprint("device_register", __name__, url_prefix="/ward/devices")
 
@@ -19,9 +21,29 @@ pages = Blueprint("device_register", __name__, url_prefix="/ward/devices")
 def all() -> ResponseReturnValue:  # noqa: A001
     """Those that wait first."""
     _only_the_ward()
+    now = clock.now()
     return page(
-        "admin/devices.html", devices=device.of_ward(), fingerprint=device.fingerprint, now=clock.now()
+        "admin/devices.html",
+        devices=device.of_ward(),
+        waiting=len(renewal.waiting(desk().config, now)),
+        fingerprint=device.fingerprint,
+        now=now,
     )
+
+
+@pages.route("/renewals", methods=["GET", "POST"])
+def renewals() -> ResponseReturnValue:
+    """In March hundreds are kept for another year: all that are marked, at once."""
+    _only_the_ward()
+    waiting = renewal.waiting(desk().config, clock.now())
+    chosen = set(request.form.getlist("device"))
+    if request.method == "POST" and chosen:
+        found = [row for row in waiting if str(row.id) in chosen]
+        approve = request.form.get("decision") == "approve"
+        renewal.decide(desk().config, actor(), found, approve=approve, now=clock.now())
+        return redirect(url_for(".renewals"), 303)
+    error = _("端末を選んでください。") if request.method == "POST" else ""
+    return page("admin/renewals.html", devices=waiting, error=error, status=422 if error else None)
 
 
 @pages.route("/<int:device_id>", methods=["GET", "POST"])

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, current_app, g, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from appliance import admission, clock, device
+from appliance import admission, clock, device, renewal
 from appliance.models import Device
 from web.common import cookies, page
-from web.common.language import later
+from web.common.language import later, moment
 from web.staff import browser
 from web.staff.desk import desk
 
@@ -24,7 +24,8 @@ View = TypeVar("View", bound=Callable[..., object])
 FILES = frozenset({"healthz", "assets.static", "staff.file"})
 """What is open to every device: no page is among it."""
 _TOKEN_LENGTH = 64
-_SOON = timedelta(days=21)
+_A_YEAR = timedelta(days=400)
+"""Longer than any device is good for, and as long as browsers keep a cookie: the row says when it is over."""
 WHY = {
     "network": later(
         "管理者サイトは、学校または区役所のネットワークにある学校端末だけで開けます。外からメールを送るときは、"
@@ -84,8 +85,13 @@ def device_id() -> int | None:
     return None if found is None else int(found.id)
 
 
-def notices() -> list[str]:
-    """What the person at this device should know of it: an old system, a device about to end."""
+def remember(response: Response, text: str) -> None:
+    """Gives the device its cookie, anew at every login: what is kept for another year needs it longer."""
+    cookies.give(response, text, purpose="device", expires_at=clock.now() + _A_YEAR)
+
+
+def notices() -> list[tuple[str, str]]:
+    """What the person at this device should know of it, and where to act: an old system, the year's end."""
     said = []
     system, version = browser.reported_system()
     if version is not None and device.too_old(desk().config, system, version):
@@ -97,8 +103,17 @@ def notices() -> list[str]:
             )
         )  # fmt: skip
     found = known_device()
-    if found is not None and found.ends_at - clock.now() < _SOON:
-        said.append(
-            _("この端末の登録は、年度の終わり(3月31日)で切れます。続けて使うときは、新しく届け出てください。")
-        )
-    return said
+    where = [(text, "") for text in said]
+    if found is not None and renewal.due(desk().config, found, clock.now()):
+        where.append(_of_the_year(found))
+    return where
+
+
+def _of_the_year(found: Device) -> tuple[str, str]:
+    if found.renewal_at is not None:
+        return _("この端末を続けて使う届出は、区の承認を待っています。"), ""
+    text = _(
+        "この端末の登録は年度ごとです。%(until)sに使えなくなります。続けて使うときは、届け出てください。",
+        until=moment(found.ends_at),
+    )
+    return text, url_for("devices.renew", device_id=found.id)

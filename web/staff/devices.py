@@ -1,16 +1,20 @@
 """端末の届出: what a holder does with devices of their own.
 
-Owns the list, the request, the code with which an approved device enrols, and giving a device back. Refuses
+Owns the list, the request, the code with which an approved device enrols, keeping a device for another
+school year, and giving it back. Refuses
 to approve (`web.admin.device_register` does, for the ward). Fails into the same page with the question's own
 words; a device of somebody else is 404.
 """
+
+from dataclasses import replace
 
 import segno
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
 
-from appliance import access, clock, device
+from appliance import access, clock, device, renewal
 from appliance.actor import Role
 from appliance.config import Zone
 from appliance.device import Request
@@ -42,11 +46,13 @@ _NO_SYSTEM = later("OSを選んでください。")
 @pages.get("/devices")
 def mine() -> ResponseReturnValue:
     """One's own, the newest first."""
+    now = clock.now()
     return page(
         "staff/devices.html",
         devices=device.of_holder(actor().account_id),
         fingerprint=device.fingerprint,
-        now=clock.now(),
+        due=lambda found: renewal.due(desk().config, found, now),
+        now=now,
     )
 
 
@@ -76,6 +82,33 @@ def ask() -> ResponseReturnValue:
         schools=[(row.id, school_name(row)) for row in access.schools(actor())],
         values=request.form,
         ward=actor().role is Role.WARD_OFFICER,
+    )
+
+
+@pages.route("/devices/<int:device_id>/renewal", methods=["GET", "POST"])
+@repeatable
+def renew(device_id: int) -> ResponseReturnValue:
+    """R18's statement once more, to keep the device for another school year."""
+    found = access.device_in_use(actor(), device_id)
+    errors: dict[str, str] = {}
+    if request.method == "POST" and "lang" not in request.args:
+        system = request.form.get("os", "")
+        if system not in browser.SYSTEMS:
+            errors["os"] = _(_NO_SYSTEM)
+        else:
+            stated = replace(_stated(found.kind, system), name=found.name, school_id=found.school_id)
+            try:
+                renewal.ask(desk().config, actor(), found, stated, clock.now())
+                return redirect(url_for(".mine", asked=1), 303)
+            except TextInvalid as invalid:
+                errors[invalid.field] = _sentence(invalid, system)
+    return page(
+        "staff/renew_device.html",
+        device=found,
+        due=renewal.due(desk().config, found, clock.now()),
+        errors=errors,
+        systems=[("", _("選んでください")), *browser.SYSTEMS.items()],
+        values=request.form or MultiDict({"os": found.os}),
     )
 
 

@@ -15,7 +15,7 @@ from appliance.errors import DeviceRefused, FactorRefused, LoginRefused
 from appliance.models import Device
 from web.common import cookies, page, public
 from web.staff import browser, known, proof
-from web.staff.admission import anywhere
+from web.staff.admission import anywhere, remember
 from web.staff.desk import desk
 from web.staff.session import leave_behind, refusal, renew_proof
 
@@ -89,7 +89,7 @@ def _done(who: Halfway, done: enrolment.Enrolled) -> ResponseReturnValue:
     response = make_response(
         page("staff/enrolled.html", device=done.device, fingerprint=device.fingerprint(done.device))
     )
-    cookies.give(response, done.token, purpose="device", expires_at=done.device.ends_at)
+    remember(response, done.token)
     if done.opened is not None:
         cookies.give(response, done.opened)
         known.remember(response, who.account_id)

@@ -66,6 +66,7 @@ ACTS: dict[tuple[str, str], Callable[[Actor, Ids], bool]] = {
     ("factors.codes", "POST"): _always,
     ("devices.code", "POST"): _always,
     ("device_register.decide", "POST"): _always,
+    ("device_register.renewals", "POST"): _to_let_in,
     ("lost_factors.reset", "POST"): _always,
 }
 """Endpoint and method, and whether this one of them is weighty."""

@@ -31,7 +31,7 @@ from appliance.errors import LoginRefused
 from web.common import cookies, page, public
 from web.staff import browser, fresh, known, proof, refusals
 from web.staff import second_step as second
-from web.staff.admission import device_id, known_device, refused
+from web.staff.admission import device_id, known_device, refused, remember
 from web.staff.desk import actor, desk
 from web.staff.returning import held as held_fields
 from web.staff.returning import way_back
@@ -151,6 +151,8 @@ def enter() -> ResponseReturnValue:
         response = make_response(second.landing(who, back, held))
         known.remember(response, who.account_id)
     cookies.give(response, token)
+    if known_device() is not None:
+        remember(response, cookies.read("device") or "")
     return response
 
 

@@ -105,7 +105,10 @@ _BOTH = {
     "POST status.late": DECIDES,
 }
 
-_DEVICE = ("GET devices.code", "POST devices.code", "GET devices.revoke", "POST devices.revoke")
+_DEVICE = (
+    "GET devices.code", "POST devices.code", "GET devices.revoke", "POST devices.revoke",
+    "GET devices.renew", "POST devices.renew",
+)  # fmt: skip
 """Its holder, here the principal; on the administration site the ward officer too."""
 
 STAFF_SITES: dict[Zone, dict[str, Row]] = {
@@ -116,6 +119,8 @@ STAFF_SITES: dict[Zone, dict[str, Row]] = {
     | dict.fromkeys(_DEVICE, Row("++000", "+0000"))
     | {
         "GET device_register.all": WARD,
+        "GET device_register.renewals": WARD,
+        "POST device_register.renewals": WARD,
         "GET device_register.decide": WARD,
         "POST device_register.decide": WARD,
         "GET lost_factors.people": WARD,

@@ -37,6 +37,7 @@ WEIGHTY = {
         "POST notices.mine",
         "POST notices.end",
         "POST device_register.decide",
+        "POST device_register.renewals",
         "POST lost_factors.reset",
     },
 }

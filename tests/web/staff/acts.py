@@ -55,12 +55,16 @@ BOTH: dict[tuple[str, str], Act | None] = {
     ("devices.ask", "POST"): Act.DEVICE_REQUESTED,
     ("devices.code", "GET"): None,
     ("devices.code", "POST"): Act.DEVICE_CODE_MADE,
+    ("devices.renew", "GET"): None,
+    ("devices.renew", "POST"): Act.DEVICE_RENEWAL_ASKED,
     ("devices.revoke", "GET"): None,
     ("devices.revoke", "POST"): Act.DEVICE_REVOKED,
 }
 ADMIN: dict[tuple[str, str], Act | None] = {
     ("home.school", "GET"): None,
     ("device_register.all", "GET"): None,
+    ("device_register.renewals", "GET"): None,
+    ("device_register.renewals", "POST"): Act.DEVICE_RENEWED,
     ("device_register.decide", "GET"): None,
     ("device_register.decide", "POST"): Act.DEVICE_APPROVED,
     ("lost_factors.people", "GET"): None,

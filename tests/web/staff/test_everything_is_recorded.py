@@ -93,9 +93,13 @@ class Desk:
         zone, now = self.app.extensions["karamail.site"].zone, clock.now()
         if room in ("devices", "device_register"):
             state = "approved" if room == "devices" else "requested"
+            kept = view in ("devices.renew", "device_register.renewals")
             made = Device.create(
-                kind="own_phone", state=state, holder=mine, name="iPhone", os="ios", os_version="18",
-                firewall=True, screen_lock=True, requested_at=now,
+                kind="own_phone", state="active" if kept else state, holder=mine, name="iPhone", os="ios",
+                os_version="18", firewall=True, screen_lock=True, requested_at=now,
+                token_hash=token.hashed(token.fresh()) if kept else None,
+                ends_at=now + timedelta(days=1) if kept else None,
+                renewal_at=now if view == "device_register.renewals" else None,
             )  # fmt: skip
             return {"device_id": made.id}
         if room == "factors":
@@ -179,6 +183,11 @@ class Desk:
                 "statement": ["firewall", "screen_lock"],
             },
             "device_register.decide": {"decision": "approve"},
+            "device_register.renewals": {
+                "decision": "approve",
+                "device": [str(row.id) for row in Device.select().where(Device.renewal_at.is_null(False))],
+            },
+            "devices.renew": {"os": "ios", "os_version": "18", "statement": ["firewall", "screen_lock"]},
             "lost_factors.reset": {"reason": "lost"},
         }
         return filled.get(view, {})

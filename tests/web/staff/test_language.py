@@ -146,7 +146,8 @@ OTHERS = {
         "people.report_for_vendor", "people.report_for_office", "reports.one",
         "records.latest", "records.find", "records.one", "records.download",
         "ward.broadcasts", "ward.begin", "ward.schools",
-        "device_register.all", "device_register.decide", "lost_factors.people", "lost_factors.reset",
+        "device_register.all", "device_register.decide", "device_register.renewals",
+        "lost_factors.people", "lost_factors.reset",
     },
     "itaku": {"reason.ask"},
 }  # fmt: skip
