@@ -49,7 +49,7 @@ format: $(TOOLS) ## rewrite layout and import order as `make check` wants them
 	@$(PY) -m ruff check --fix $(ROOMS)
 
 # Tests of one file stay in one process; long files come first (tests/conftest.py).
-test: setup check $(ANSIBLE) ## everything that says whether it works: make test [LONG=1] [ARGS="-k codes tests/flows"]
+test: setup check $(ANSIBLE) $(if $(filter-out 0,$(LONG)),$(SCANNER)) ## everything that says whether it works: make test [LONG=1] [ARGS="-k codes tests/flows"]
 	@.ci/packages.sh
 	@$(MAKE) judges
 	@LONG="$(filter-out 0,$(LONG))" $(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)

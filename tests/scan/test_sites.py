@@ -1,4 +1,4 @@
-"""The three sites under a scanner that is not ours (wapiti), as a stranger and as a member of staff.
+"""The three sites under a scanner that is not ours (wapiti), as a stranger and in every role.
 
 Real gunicorns by plain http on loopback, so that two findings stand to reason and are named in `BY_HTTP`;
 tests/web/matrix/test_hardening.py holds both by https. Every scan is bounded in time. Afterwards the site
@@ -81,8 +81,14 @@ def scan(
     return {kind: entries for kind, entries in rows.items() if entries}
 
 
-@pytest.mark.parametrize("zone", [Zone.GUARDIAN, Zone.SENDER, Zone.ADMIN])
-@pytest.mark.parametrize("who", ["stranger", "kocho"])
+@pytest.mark.parametrize(
+    ("zone", "who"),
+    [
+        (Zone.GUARDIAN, "stranger"), (Zone.GUARDIAN, "with a link"), (Zone.SENDER, "stranger"),
+        (Zone.SENDER, "kocho"), (Zone.ADMIN, "stranger"), (Zone.ADMIN, "kocho"), (Zone.ADMIN, "kutan"),
+        (Zone.ADMIN, "itaku"), (Zone.ADMIN, "kansa"),
+    ],
+)  # fmt: skip
 def test_the_scanner_finds_nothing(ward: Ward, tmp_path: Path, zone: Zone, who: str) -> None:
     with RunningSite(tmp_path, ward.config, zone) as site:
         visit = Visit(site)
