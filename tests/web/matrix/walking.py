@@ -57,11 +57,11 @@ def questions(app: Flask) -> Iterator[tuple[Question, Rule]]:
 
 
 def people(ward: Ward) -> None:
-    """One account per role, each for `ward.school`: also roles that usually have none."""
+    """One account for each role that is no school's."""
     for role in (Role.WARD_OFFICER, Role.OPERATOR, Role.AUDITOR):
         account.add(
             ward.config, login_id=LOGINS[role], role=role, display_name=LOGINS[role],
-            school_ids=[ward.school.id], password=PASSWORD, now=clock.now(),
+            school_ids=[], password=PASSWORD, now=clock.now(),
         )  # fmt: skip
 
 
