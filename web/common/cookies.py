@@ -5,9 +5,9 @@ with the `__Host-` prefix, so that no neighbouring host can set it. The name car
 sites never read each other's. Refuses to know what a session means; staff sessions are rows of
 `appliance.account`, and the cookie carries only their token. Cannot fail: a missing cookie is None.
 
-Three cookies exist at most: Flask's own signed one (`karamail_<zone>`: CSRF token, language, one-time
-notices), the staff session's token (`karamail_<zone>_session`), and the accounts that have logged in with
-this browser (`karamail_<zone>_known`, `web.staff.known`).
+Four cookies exist at most: Flask's own signed one (`karamail_<zone>`: CSRF token, language, one-time
+notices), the staff session's token (`karamail_<zone>_session`), the device's (`karamail_<zone>_device`), and
+the accounts that have logged in with this browser (`karamail_<zone>_known`, `web.staff.known`).
 """
 
 from datetime import datetime

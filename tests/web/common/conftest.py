@@ -1,13 +1,14 @@
 """A small site of our own, once by https as on a node and once by http as in the demo."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from flask import Flask, session
 
 from appliance import config as configuration
-from appliance import keys
+from appliance import clock, keys
 from appliance.config import Config, Zone
 from appliance.errors import DatabaseUnavailable, NotAllowed, NotYours, WrongState
 from tests.support.settings import on_a_node, write_settings
@@ -69,6 +70,13 @@ def _small_site(config: Config, zone: Zone = Zone.ADMIN, **options: object) -> F
     def login() -> object:
         response = app.make_response("in")
         cookies.give(response, "opaque")
+        return response
+
+    @app.get("/device")
+    @public
+    def device() -> object:
+        response = app.make_response("known")
+        cookies.give(response, "opaque", purpose="device", expires_at=clock.now() + timedelta(days=400))
         return response
 
     @app.get("/whoami")

@@ -43,7 +43,11 @@ def test_only_a_fingerprinted_file_may_be_kept(demo_config: Config, small_site: 
 
 def test_cookies_of_a_node_are_bound_to_host_https_and_server(node_config: Config, small_site: Small) -> None:
     visitor = visit(small_site(node_config))
-    for address, name in (("/", "__Host-karamail_admin"), ("/login", "__Host-karamail_admin_session")):
+    for address, name in (
+        ("/", "__Host-karamail_admin"),
+        ("/login", "__Host-karamail_admin_session"),
+        ("/device", "__Host-karamail_admin_device"),
+    ):
         cookie = visitor.get(address).headers["Set-Cookie"]
         assert cookie.startswith(f"{name}=")
         for flag in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/"):
