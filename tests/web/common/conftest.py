@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from flask import Flask, session
 
-from appliance import config as configuration
 from appliance import clock, keys
+from appliance import config as configuration
 from appliance.config import Config, Zone
 from appliance.errors import DatabaseUnavailable, NotAllowed, NotYours, WrongState
 from tests.support.settings import on_a_node, write_settings
