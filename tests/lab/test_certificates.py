@@ -41,11 +41,12 @@ def test_each_node_has_one_of_its_own_for_its_names() -> None:
 @pytest.mark.parametrize("node", places.NODES, ids=lambda node: node.name)
 def test_a_new_one_is_shown_without_a_restart(node: Node) -> None:
     """One node has the sites' address, two do not: their authority asks another than them."""
-    before, running = shown(node), works(node.name)
+    before, running, key = shown(node), works(node.name), key_of(site(node))
     until(lambda: issued(node.name), within_s=60, why="a new certificate")
     host.on(node.name, TAKE)
     until(lambda: shown(node).site != before.site, within_s=10, why="the site shows it")
     until(lambda: shown(node).mail == shown(node).site, within_s=40, why="the mail server shows it")
+    assert key_of(site(node)) == key, "what stands in DNS (TLSA) stays true"
     assert works(node.name) == running
 
 
