@@ -1,6 +1,7 @@
 """From a registered phone nobody handles registrants' personal data (R10): not seen, not possible."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pyotp
 import pytest
 from flask import Flask
 
+from appliance import clock
 from appliance.config import Zone
 from appliance.errors import KeyRefused
 from appliance.keys import Purpose, Slot
@@ -53,6 +55,11 @@ def own_account(clerk: Clerk) -> None:
     number = Device.get().id
     Device.update(state="approved").execute()
     clerk.open(f"/devices/{number}/code")
+    ends_at = clock.now() + timedelta(days=1)
+    Device.update(state="active", token_hash=b"x", ends_at=ends_at).execute()
+    clerk.open(f"/devices/{number}/renewal")
+    clerk.send(f"/devices/{number}/renewal", **statement)
+    assert Device.get().renewal_at
     clerk.open(f"/devices/{number}/revoke")
     clerk.send("/account/sessions/end")
     clerk.send("/account/sessions/1/end")
