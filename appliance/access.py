@@ -277,18 +277,28 @@ def registration(actor: Actor, registration_id: int) -> Registration:
 def device(actor: Actor, device_id: int) -> Device:
     """One's own, or any for the ward officer on the administration site. Raises `NotYours`."""
     found: Device | None = Device.get_or_none(Device.id == device_id)
-    at_the_ward = actor.role is Role.WARD_OFFICER and actor.zone is Zone.ADMIN
-    if found is None or (found.holder_id != actor.account_id and not at_the_ward):
+    if found is None or not _answers_for(actor, found):
         raise NotYours("device")
     return found
 
 
 def device_in_use(actor: Actor, device_id: int) -> Device:
-    """The same, and a school device for the people of its school. Raises `NotYours`."""
+    """One that the actor may keep for another year. Raises `NotYours`."""
     found: Device | None = Device.get_or_none(Device.id == device_id)
-    if found is not None and found.kind == "school" and found.school_id in actor.school_ids:
-        return found
-    return device(actor, device_id)
+    if found is None or may_keep(actor, found) is not None:
+        raise NotYours("device")
+    return found
+
+
+def may_keep(actor: Actor, found: Device) -> str | None:
+    """Who answers for the device, and at a school device the people of its school."""
+    of_the_school = found.kind == "school" and found.school_id in actor.school_ids
+    return None if of_the_school or _answers_for(actor, found) else "not_your_device"
+
+
+def _answers_for(actor: Actor, found: Device) -> bool:
+    at_the_ward = actor.role is Role.WARD_OFFICER and actor.zone is Zone.ADMIN
+    return found.holder_id == actor.account_id or at_the_ward
 
 
 def account(actor: Actor, account_id: int) -> Account:

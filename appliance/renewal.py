@@ -10,12 +10,11 @@ from datetime import datetime
 
 from peewee import JOIN
 
-from appliance import audit, db, device
-from appliance.access import may_see_school
+from appliance import access, audit, db, device
 from appliance.actor import Actor
 from appliance.config import Config
 from appliance.device import Request
-from appliance.errors import NotAllowed, WrongState
+from appliance.errors import WrongState
 from appliance.models import Account, Device, School
 from appliance.states import DeviceState
 
@@ -26,20 +25,9 @@ def due(config: Config, found: Device, now: datetime) -> bool:
     return living and found.ends_at < device.year_end(config, now)
 
 
-def may_ask(actor: Actor, found: Device) -> str | None:
-    """Its holder; at a school device, the people of the school; the ward officer for any."""
-    if found.holder_id == actor.account_id or device.may_decide(actor) is None:
-        return None
-    if found.kind == "school" and found.school_id is not None:
-        return may_see_school(actor, found.school_id)
-    return "not_your_device"
-
-
 def ask(config: Config, actor: Actor, found: Device, stated: Request, now: datetime) -> None:
     """The statement is made anew. Raises `NotAllowed`, `TextInvalid` (as `device.request`), `WrongState`."""
-    reason = may_ask(actor, found)
-    if reason is not None:
-        raise NotAllowed(reason)
+    access.require(access.may_keep(actor, found))
     device.check(config, stated)
     with db.transaction():
         asked = (
@@ -72,9 +60,7 @@ def waiting(config: Config, now: datetime) -> list[Device]:
 
 def decide(config: Config, actor: Actor, devices: Sequence[Device], *, approve: bool, now: datetime) -> None:
     """The ward's word on all of them, or on none. Raises `NotAllowed`, `WrongState`."""
-    reason = device.may_decide(actor)
-    if reason is not None:
-        raise NotAllowed(reason)
+    access.require(device.may_decide(actor))
     changed: dict[str, object] = {"renewal_at": None, "decided_by": actor.account_id, "decided_at": now}
     if approve:
         changed["ends_at"] = device.year_end(config, now)

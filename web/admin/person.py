@@ -5,6 +5,8 @@ button: only its hash is kept. Refuses to decide who may (`access`). Fails into 
 schools, 403 for a role, 409 when the state has changed meanwhile.
 """
 
+from collections.abc import Callable
+from datetime import datetime
 from urllib.parse import quote
 
 import segno
@@ -16,6 +18,7 @@ from markupsafe import Markup
 from appliance import access, clock
 from appliance.account import factor, handover, invitation
 from appliance.account.term import overdue
+from appliance.actor import Actor
 from appliance.models import Account
 from appliance.states import AccountState
 from web.common import page
@@ -71,23 +74,15 @@ def invite(account_id: int) -> ResponseReturnValue:
 @pages.route("/logout", methods=["GET", "POST"])
 def log_out(account_id: int) -> ResponseReturnValue:
     """Asks once, then ends the person's sessions on both sites."""
-    found = access.account(actor(), account_id)
-    access.require(access.may_suspend(actor(), found))
-    if request.method == "POST":
-        handover.log_out(actor(), found, clock.now())
-        return redirect(url_for(".one", account_id=found.id, out=1), 303)
-    return page("admin/log_out.html", person=found)
+    return _asked(
+        account_id, "admin/log_out.html", handover.log_out, url_for(".one", account_id=account_id, out=1)
+    )
 
 
 @pages.route("/suspend", methods=["GET", "POST"])
 def suspend(account_id: int) -> ResponseReturnValue:
     """Asks once, then stops the person everywhere."""
-    found = access.account(actor(), account_id)
-    access.require(access.may_suspend(actor(), found))
-    if request.method == "POST":
-        handover.suspend(actor(), found, clock.now())
-        return redirect(url_for(".one", account_id=found.id), 303)
-    return page("admin/suspend.html", person=found)
+    return _asked(account_id, "admin/suspend.html", handover.suspend, url_for(".one", account_id=account_id))
 
 
 @pages.post("/resume")
@@ -101,12 +96,19 @@ def resume(account_id: int) -> ResponseReturnValue:
 @pages.route("/end", methods=["GET", "POST"])
 def retire(account_id: int) -> ResponseReturnValue:
     """Ends an account of the ward or the vendor; asks once."""
+    return _asked(account_id, "admin/retire_person.html", handover.retire, url_for("registers.ward"))
+
+
+def _asked(
+    account_id: int, question: str, act: Callable[[Actor, Account, datetime], object], afterwards: str
+) -> ResponseReturnValue:
+    """What weighs on a person: a page asks once, its button does it."""
     found = access.account(actor(), account_id)
     access.require(access.may_suspend(actor(), found))
-    if request.method == "POST":
-        handover.retire(actor(), found, clock.now())
-        return redirect(url_for("registers.ward"), 303)
-    return page("admin/retire_person.html", person=found)
+    if request.method == "GET":
+        return page(question, person=found)
+    act(actor(), found, clock.now())
+    return redirect(afterwards, 303)
 
 
 def _may_retire(found: Account) -> bool:

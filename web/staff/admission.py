@@ -92,21 +92,19 @@ def remember(response: Response, text: str) -> None:
 
 def notices() -> list[tuple[str, str]]:
     """What the person at this device should know of it, and where to act: an old system, the year's end."""
-    said = []
+    said: list[tuple[str, str]] = []
     system, version = browser.reported_system()
     if version is not None and device.too_old(desk().config, system, version):
         least = desk().config.devices.minimum_os[system]  # type: ignore[index]
-        said.append(
-            _(
-                "この端末の%(system)sは古くなっています。%(least)s以上に更新してください。",
-                system=browser.SYSTEMS[system], least=least,
-            )
+        text = _(
+            "この端末の%(system)sは古くなっています。%(least)s以上に更新してください。",
+            system=browser.SYSTEMS[system], least=least,
         )  # fmt: skip
+        said.append((text, ""))
     found = known_device()
-    where = [(text, "") for text in said]
     if found is not None and renewal.due(desk().config, found, clock.now()):
-        where.append(_of_the_year(found))
-    return where
+        said.append(_of_the_year(found))
+    return said
 
 
 def _of_the_year(found: Device) -> tuple[str, str]:
