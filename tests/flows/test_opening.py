@@ -12,7 +12,7 @@ from appliance.actor import Actor, Role
 from appliance.config import Zone
 from appliance.directory import registrants
 from appliance.errors import NotAllowed, TextInvalid
-from appliance.models import Audit
+from appliance.models import Audit, Opening
 from tests.flows.ward import Ward
 
 
@@ -100,3 +100,4 @@ def test_no_name_and_no_telephone_number_goes_into_the_reference(ward: Ward) -> 
 def test_numbers_of_inquiries_and_letters_are_taken(ward: Ward, written: str) -> None:
     operator = Actor(ward.account_id, Role.OPERATOR, frozenset(), Zone.ADMIN, session_id=7)
     opening.request(operator, ward.school.id, Reason.GUARDIAN, written, clock.now())
+    assert Opening.get().reference == written

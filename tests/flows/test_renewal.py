@@ -39,6 +39,11 @@ def row(phone: Enrolled) -> Device:
     return Device.get_by_id(phone.device.id)
 
 
+def ask_and_decide(config: Config, phone: Enrolled, *, approve: bool) -> None:
+    renewal.ask(config, inside(config), row(phone), PHONE, clock.now())
+    renewal.decide(config, inside(config, "kutan"), [row(phone)], approve=approve, now=clock.now())
+
+
 def test_a_storm_on_the_first_of_april_finds_everybody_at_a_device(
     config: Config, phone: Enrolled, morning: time_machine.Traveller
 ) -> None:
@@ -71,8 +76,7 @@ def test_it_is_kept_in_the_days_of_grace_too(
     config: Config, phone: Enrolled, morning: time_machine.Traveller
 ) -> None:
     on(morning, 2027, 4, 10)
-    renewal.ask(config, inside(config), row(phone), PHONE, clock.now())
-    renewal.decide(config, inside(config, "kutan"), [row(phone)], approve=True, now=clock.now())
+    ask_and_decide(config, phone, approve=True)
     on(morning, 2028, 4, 1)
     assert known(phone)
 
@@ -81,8 +85,7 @@ def test_what_the_ward_does_not_keep_ends_with_the_year(
     config: Config, phone: Enrolled, morning: time_machine.Traveller
 ) -> None:
     on(morning, 2027, 3, 10)
-    renewal.ask(config, inside(config), row(phone), PHONE, clock.now())
-    renewal.decide(config, inside(config, "kutan"), [row(phone)], approve=False, now=clock.now())
+    ask_and_decide(config, phone, approve=False)
     assert renewal.due(config, row(phone), clock.now()), "it may be asked for once more"
     on(morning, 2027, 4, 15)
     assert not known(phone)
