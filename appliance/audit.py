@@ -157,7 +157,11 @@ def record_operation(
     act: Act, object_kind: str, object_id: int | None, *, school_id: int | None = None, **detail: Any
 ) -> None:
     """Appends one record of the vendor at a node's command line, who has no account there (R19)."""
-    record(CONSOLE, act, object_kind, object_id, school_id=school_id, **detail)
+    Audit.create(
+        at=clock.now(), account_id=None, role=Role.OPERATOR, zone="cli", network=CONSOLE.network, act=act,
+        object_kind=object_kind, object_id=object_id, school_id=school_id, result="ok",
+        detail=json.dumps(detail, sort_keys=True),
+    )  # fmt: skip
 
 
 def record_refusal(actor: Actor, view: str, object_id: int | None, result: str) -> None:
