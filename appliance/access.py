@@ -275,9 +275,9 @@ def registration(actor: Actor, registration_id: int) -> Registration:
 
 
 def device(actor: Actor, device_id: int) -> Device:
-    """One's own, or any for the ward officer on the administration site. Raises `NotYours`."""
+    """One that the actor answers for. Raises `NotYours`."""
     found: Device | None = Device.get_or_none(Device.id == device_id)
-    if found is None or not _answers_for(actor, found):
+    if found is None or may_answer_for(actor, found) is not None:
         raise NotYours("device")
     return found
 
@@ -293,12 +293,19 @@ def device_in_use(actor: Actor, device_id: int) -> Device:
 def may_keep(actor: Actor, found: Device) -> str | None:
     """Who answers for the device, and at a school device the people of its school."""
     of_the_school = found.kind == "school" and found.school_id in actor.school_ids
-    return None if of_the_school or _answers_for(actor, found) else "not_your_device"
+    return None if of_the_school else may_answer_for(actor, found)
 
 
-def _answers_for(actor: Actor, found: Device) -> bool:
-    at_the_ward = actor.role is Role.WARD_OFFICER and actor.zone is Zone.ADMIN
-    return found.holder_id == actor.account_id or at_the_ward
+def may_answer_for(actor: Actor, found: Device) -> str | None:
+    """Who gives a device its code and ends it: the ward any; a person their own; a school's, who asked for it
+    while they work there, and its principal. No school device is touched from outside its site."""
+    asked = found.holder_id == actor.account_id
+    if found.kind == "school":
+        at_its_school = found.school_id in actor.school_ids and (asked or actor.role is Role.PRINCIPAL)
+        answers = actor.zone is Zone.ADMIN and (at_its_school or actor.role is Role.WARD_OFFICER)
+    else:
+        answers = asked or (actor.zone is Zone.ADMIN and actor.role is Role.WARD_OFFICER)
+    return None if answers else "not_your_device"
 
 
 def account(actor: Actor, account_id: int) -> Account:

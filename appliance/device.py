@@ -17,8 +17,7 @@ from zoneinfo import ZoneInfo
 
 from peewee import JOIN
 
-from appliance import audit, db, states, token
-from appliance.access import may_see_school
+from appliance import access, audit, db, states, token
 from appliance.actor import Actor, Role
 from appliance.config import Config, Zone
 from appliance.errors import DeviceRefused, NotAllowed, TextInvalid
@@ -82,7 +81,7 @@ def _may_equip(actor: Actor, school_id: int | None) -> bool:
     """People of a school ask for its devices; the ward officer for anybody's, and for the ward's own."""
     if school_id is None:
         return actor.role is Role.WARD_OFFICER
-    return may_see_school(actor, school_id) is None
+    return access.may_see_school(actor, school_id) is None
 
 
 def check(config: Config, asked: Request) -> None:
@@ -136,14 +135,22 @@ def decide(actor: Actor, device: Device, *, approve: bool, now: datetime) -> Non
 def make_code(config: Config, actor: Actor, device: Device, now: datetime) -> str:
     """The code with which an approved device enrols, for minutes; an earlier one is void.
 
-    For its holder, and for the ward officer. Raises `NotAllowed`, `WrongState`.
+    For who answers for it. Raises `NotAllowed`: also `approval_over`, since what was approved in one school
+    year was stated in it (R18). Raises `WrongState`.
     """
-    if device.holder_id != actor.account_id and may_decide(actor) is not None:
-        raise NotAllowed("not_your_device")
+    access.require(access.may_answer_for(actor, device))
+    if approval_is_over(config, device, now):
+        raise NotAllowed("approval_over")
     with db.transaction():
         code = _new_code(config, device, now)
         audit.record(actor, audit.Act.DEVICE_CODE_MADE, "device", device.id, school_id=device.school_id)
     return code
+
+
+def approval_is_over(config: Config, device: Device, now: datetime) -> bool:
+    """Was it approved, and never enrolled, in a school year that is over?"""
+    since = device.decided_at or device.requested_at
+    return device.state == DeviceState.APPROVED and year_end(config, since) <= now
 
 
 def first(config: Config, name: str, school_id: int | None, now: datetime) -> str:
@@ -249,10 +256,9 @@ def fingerprint(device: Device) -> str:
 
 
 def revoke(actor: Actor, device: Device, now: datetime) -> None:
-    """Ends a device and its sessions at once; its key stays behind as an empty shell. By its holder or the
-    ward officer. Raises `NotAllowed`, `WrongState`."""
-    if device.holder_id != actor.account_id and may_decide(actor) is not None:
-        raise NotAllowed("not_your_device")
+    """Ends a device and its sessions at once; its key stays behind as an empty shell. By who answers
+    for it. Raises `NotAllowed`, `WrongState`."""
+    access.require(access.may_answer_for(actor, device))
     with db.transaction():
         _end(actor, device, now)
 
@@ -276,9 +282,13 @@ def _end(actor: Actor, device: Device, now: datetime) -> None:
         audit.tell(device.holder_id, audit.DEVICE_GONE)
 
 
-def of_holder(account_id: int) -> list[Device]:
-    """A person's devices, the newest first."""
-    return list(Device.select().where(Device.holder == account_id).order_by(Device.id.desc()))
+def answered_for(actor: Actor) -> list[Device]:
+    """A person's devices, and a principal's schools', the newest first."""
+    own = Device.holder == actor.account_id
+    if actor.role is Role.PRINCIPAL and actor.zone is Zone.ADMIN:
+        own |= (Device.kind == "school") & Device.school.in_(list(actor.school_ids))
+    rows = Device.select().where(own).order_by(Device.id.desc())
+    return [row for row in rows if access.may_answer_for(actor, row) is None]
 
 
 def of_ward() -> list[Device]:

@@ -47,7 +47,7 @@ def begin(
 
 def needs_key(who: Halfway) -> bool:
     """A registered device shows its own passkey; a school device, which many share, needs none."""
-    return who.device_id is not None and not session.at_school(who.device_id)
+    return session.own_device(who.device_id) is not None
 
 
 def finish(config: Config, who: Halfway, answer: str, now: datetime) -> Enrolled:

@@ -12,7 +12,8 @@ because messages end in logs.
     │   ├── JournalRefused       the disk takes no line of a worker's journal
     │   ├── SchemaMismatch       the database is older or newer than this program
     │   └── PortBusy             an address to listen on is taken
-    ├── KeyRefused               this zone holds no key for that purpose, or the seal does not open
+    ├── KeyRefused               this zone holds no key for that purpose
+    │   └── SealBroken           the sealed value does not belong where it stands
     ├── AddressInvalid           not an address that any carrier issues
     ├── NotYours                 the object does not exist, or not for this actor (never said which)
     ├── NotAllowed               the actor may see the object but not do this; carries the reason
@@ -67,7 +68,11 @@ class PortBusy(OperatorError):
 
 
 class KeyRefused(KaramailError):
-    """The zone holds no key for this purpose, or the sealed value does not belong to this slot."""
+    """The zone holds no key for this purpose; `SealBroken` where it is the value that is wrong."""
+
+
+class SealBroken(KeyRefused):
+    """The sealed value does not belong to this slot: it was damaged, or written by who had no right to."""
 
 
 class AddressInvalid(KaramailError):

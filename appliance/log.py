@@ -124,6 +124,11 @@ def rendering_failed(delivery_id: int, error: BaseException) -> None:
     _line("render.failed", delivery=delivery_id, error=type(error).__name__)
 
 
+def seal_broken(table: str, row_id: int) -> None:
+    """What is sealed in that row cannot be read any more, or was never written by us."""
+    _line("seal.broken", table=table, row=row_id)
+
+
 def signing_keys_changed() -> None:
     """Mail is signed with other DKIM keys from now on."""
     _line("signing.keys_changed")

@@ -38,7 +38,7 @@ _WORDS = {
     Kind.NOT_SEALED: "record id {record_id} has waited for more than a day to be sealed: is "
     "`karamail audit seal` running?",
     Kind.BACKDATED: "the record at place {position} (id {record_id}) has a time before a checkpoint that was "
-    "signed without it",
+    "signed without it. Look who wrote it and from where; then `karamail audit examined {position}`",
 }
 
 
@@ -108,6 +108,10 @@ def verify_(context: Context, against: tuple[Path, ...], as_json: bool) -> None:
         )
     else:
         click.echo(f"DIFFERENT: {words(report.difference)}")
+        if report.backdated not in (None, report.difference):
+            click.echo(f"And {words(report.backdated)}")
+    if not as_json and report.examined:
+        click.echo(f"{report.examined} records were dated back; somebody has looked at them.")
     if report.difference is not None:
         raise SystemExit(DIFFERENT)
 
@@ -123,6 +127,16 @@ def export_(context: Context, folder: Path) -> None:
     with db.transaction():
         acts.record_operation(acts.Act.RECORDS_EXPORTED, "record", None)
     click.echo(f"{export.export(folder)} records written to {folder}")
+
+
+@audit.command()
+@click.argument("place", type=click.IntRange(0))
+@pass_context
+def examined(context: Context, place: int) -> None:
+    """You have looked at the record at PLACE, which was dated back: `verify` only counts it now. Recorded."""
+    context.connect()
+    verify.examine(place)
+    click.echo(f"recorded that the record at place {place} was looked at")
 
 
 @audit.command()

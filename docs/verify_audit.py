@@ -31,6 +31,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 OK, USAGE, DIFFERENT = 0, 2, 3
+ROUND_ROWS = 20_000  # where more came at once, older ones were still waiting
 
 
 class Different(Exception):
@@ -107,6 +108,30 @@ class Tree:
         return root
 
 
+class Times:
+    """Whether records were dated back behind a checkpoint that was signed without them."""
+
+    def __init__(self):
+        self.since, self.backdated, self.examined = b"", [], set()
+
+    def look(self, place, content):
+        if content.partition(b'"at":"')[2] < self.since:
+            self.backdated.append(place)
+        if b'"act":"record.examined"' in content and b'"zone":"cli"' in content:
+            self.examined.add(json.loads(content)["object_id"])
+
+    def signed(self, many, at):
+        if many < ROUND_ROWS:
+            self.since = (at - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S").encode()
+
+    def check(self):
+        for place in self.backdated:
+            if place not in self.examined:
+                raise Different(
+                    f"the record at place {place} has a time before a checkpoint signed without it"
+                )
+
+
 def verify(folder, keys, kept, keep_days):
     """What was found, in words. Raises Different."""
     checkpoints, cosigned = [], 0
@@ -124,6 +149,7 @@ def verify(folder, keys, kept, keep_days):
     marks = iter(checkpoints)
     mark = next(marks, None)
     tree, good, missing, deletions = Tree(), 0, 0, []
+    times = Times()
     with (folder / "records.jsonl").open("rb") as file:
         for line in file:
             content = line.rstrip(b"\n")
@@ -134,6 +160,7 @@ def verify(folder, keys, kept, keep_days):
                 tree.push(bytes.fromhex(content[1:-1].decode("ascii")))
             else:
                 tree.push(sha256(b"\x00" + content).digest())
+                times.look(tree.size - 1, content)
                 if b'"act":"records.expired"' in content:
                     deletions.append((tree.size - 1, json.loads(content)))
             while mark is not None and mark[0] == tree.size:
@@ -143,6 +170,8 @@ def verify(folder, keys, kept, keep_days):
                         f"{held} of {mark[0]} records has another root: between place {good} and place "
                         f"{mark[0] - 1} a record was altered, deleted, put in between or moved"
                     )
+                if not mark[3]:
+                    times.signed(mark[0] - good, mark[2])
                 good, mark = mark[0], next(marks, None)
     if mark is not None:
         held = f"the checkpoint you kept ({mark[3]})" if mark[3] else "a signed checkpoint"
@@ -150,10 +179,14 @@ def verify(folder, keys, kept, keep_days):
     if good != tree.size:
         raise Different(f"{tree.size - good} records at the end stand under no checkpoint")
     check_deletions(missing, deletions, checkpoints, keep_days)
+    times.check()
+    looked = (
+        f"{len(times.backdated)} were dated back; the vendor has looked at them.\n" if times.backdated else ""
+    )
     return (
         f"{tree.size} records ({missing} of them over time and deleted), {len(checkpoints) - len(kept)} "
         f"checkpoints ({cosigned} cosigned), {len(kept)} kept elsewhere: all is as it was signed.\n"
-        f"root {base64.b64encode(tree.root()).decode()}"
+        f"{looked}root {base64.b64encode(tree.root()).decode()}"
     )
 
 

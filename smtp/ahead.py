@@ -13,7 +13,7 @@ from appliance import clock, delivery, log
 from appliance.address import Address
 from appliance.delivery import Claimed
 from appliance.errors import KaramailError
-from smtp.render import Renderer
+from smtp.render import UNREADABLE, Renderer
 
 _SLICE = 64
 """Mails that are signed before the database thread looks at the queue again: some 25 ms."""
@@ -44,8 +44,9 @@ class Ahead:
             self._done.add(broadcast)
             return True
         self._after = rows[-1].address_id
-        self._renderer.prepare(rows)
-        delivery.keep([(row.id, broadcast, signed) for row in rows if (signed := self._signed(row))])
+        unfit = self._renderer.prepare(rows)
+        fit = (row for row in rows if row.id not in unfit)
+        delivery.keep([(row.id, broadcast, signed) for row in fit if (signed := self._signed(row))])
         return True
 
     def _signed(self, row: Claimed) -> bytes | None:
@@ -54,6 +55,6 @@ class Ahead:
             return None
         try:
             return self._renderer.sign_ahead(row, recipient)
-        except (KaramailError, KeyError, ValueError) as error:
+        except (KaramailError, *UNREADABLE) as error:
             log.rendering_failed(row.id, error)
             return None

@@ -271,7 +271,7 @@ class Relay:
     def _claim(
         self, site: str, limit: int, lane: int, token: int, now: datetime
     ) -> list[tuple[Claimed, address.Address | None]]:
-        """Claims, and opens the addresses: keys lie in the database, too. None for one that does not open."""
+        """Claims, and opens the addresses: keys lie in the database, too. None for what cannot be sent."""
         claims = delivery.claim(
             self._worker,
             site,
@@ -281,8 +281,8 @@ class Relay:
             lane=lane,
             token=token,
         )
-        self._renderer.prepare(claims)
-        return [(claimed, self._opened(claimed)) for claimed in claims]
+        unfit = self._renderer.prepare(claims)
+        return [(claimed, None if claimed.id in unfit else self._opened(claimed)) for claimed in claims]
 
     def _opened(self, claimed: Claimed) -> address.Address | None:
         slot = Slot(Purpose.ADDRESSES, "address", "sealed", claimed.school_id, claimed.address_id)

@@ -15,6 +15,8 @@ from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime
 
+from peewee import DoesNotExist
+
 from appliance import clock, confirmation, fault, log, token
 from appliance.address import Address
 from appliance.broadcast import wording
@@ -33,6 +35,8 @@ from smtp.dkim import Signer, Template
 from smtp.terms import Message
 
 _TEMPLATES_MAX = 1000  # more than a ward has schools: all of them may send in one morning
+UNREADABLE = (LookupError, ValueError, ArithmeticError)
+"""What comes of a row that no program of ours wrote."""
 _WITH_FORM = (LetterKind.REPLY, LetterKind.ASK_AGAIN)
 _WITH_LINK = (*_WITH_FORM, LetterKind.NOT_ENCRYPTED)
 _UNASKED = (
@@ -103,25 +107,40 @@ class Renderer:
         """For mail that is no delivery."""
         return self._signer
 
-    def prepare(self, claims: Iterable[Claimed]) -> None:
-        """Reads the broadcasts and schools of these claims that are not at hand yet. Blocks."""
+    def prepare(self, claims: Iterable[Claimed]) -> set[int]:
+        """Reads the broadcasts and schools of these claims that are not at hand yet. Blocks.
+
+        Returns the ids of those of which nothing can be made: a row that no program of ours wrote fails by
+        itself, and nobody else's mail with it.
+        """
         self._follow_rotation()
         claims = list(claims)
         for school_id in {claimed.school_id for claimed in claims if claimed.kind in _WITH_FORM}:
             self._classes[school_id] = classes(school_id)  # read anew: they change
-        for size in {claimed.about for claimed in claims if claimed.kind == LetterKind.CHECKPOINT}:
-            self._notes[size] = checkpoint.read(int(size))
-        for about in {claimed.about for claimed in claims if claimed.kind == LetterKind.FAULT}:
-            self._faults[about] = fault.told(about)
-        for claimed in claims:
-            if claimed.school_id != WARD and claimed.school_id not in self._schools:
-                self._schools[claimed.school_id] = School.get_by_id(claimed.school_id)
-            if claimed.broadcast_id is not None and claimed.broadcast_id not in self._broadcasts:
-                self._broadcasts[claimed.broadcast_id] = self._broadcast(claimed.broadcast_id)
-            if claimed.broadcast_id is not None:
-                self._broadcasts.move_to_end(claimed.broadcast_id)
-                if len(self._broadcasts) > _TEMPLATES_MAX:
-                    self._broadcasts.popitem(last=False)
+        return {claimed.id for claimed in claims if not self._is_at_hand(claimed)}
+
+    def _is_at_hand(self, claimed: Claimed) -> bool:
+        try:
+            self._read(claimed)
+        except (DoesNotExist, *UNREADABLE) as error:
+            log.rendering_failed(claimed.id, error)
+            return False
+        return True
+
+    def _read(self, claimed: Claimed) -> None:
+        if claimed.kind == LetterKind.CHECKPOINT:
+            self._notes[claimed.about] = checkpoint.read(int(claimed.about))
+        if claimed.kind == LetterKind.FAULT:
+            self._faults[claimed.about] = fault.told(claimed.about)
+        if claimed.school_id != WARD and claimed.school_id not in self._schools:
+            self._schools[claimed.school_id] = School.get_by_id(claimed.school_id)
+        if claimed.broadcast_id is None:
+            return
+        if claimed.broadcast_id not in self._broadcasts:
+            self._broadcasts[claimed.broadcast_id] = self._broadcast(claimed.broadcast_id)
+        self._broadcasts.move_to_end(claimed.broadcast_id)
+        if len(self._broadcasts) > _TEMPLATES_MAX:
+            self._broadcasts.popitem(last=False)
 
     def _broadcast(self, broadcast_id: int) -> "_Prepared":
         broadcast = Broadcast.get_by_id(broadcast_id)

@@ -7,6 +7,7 @@ check one (`passkey`, `one_time` and `recovery` do). Fails with `NotYours`, `Not
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from appliance import audit, db
 from appliance.actor import Actor, Role
@@ -35,11 +36,12 @@ class Loss(StrEnum):
 
 def of(account_id: int, zone: Zone) -> list[Factor]:
     """One's own factors on one site, oldest first; those of registered devices are the devices'."""
-    return list(
-        Factor.select()
-        .where(Factor.account == account_id, Factor.zone == zone, Factor.device.is_null())
-        .order_by(Factor.created_at, Factor.id)
-    )
+    return list(_own(account_id, zone))
+
+
+def _own(account_id: int, zone: Zone) -> Any:
+    mine = Factor.account == account_id, Factor.zone == zone, Factor.device.is_null()
+    return Factor.select().where(*mine).order_by(Factor.created_at, Factor.id)
 
 
 def one(actor: Actor, factor_id: int) -> Factor:
@@ -90,7 +92,7 @@ def rename(actor: Actor, factor: Factor, name: str) -> None:
 def remove(config: Config, actor: Actor, factor: Factor) -> None:
     """Raises `NotAllowed("last_factor")` where the role needs one and this is the last."""
     with db.transaction():
-        mine = of(actor.account_id, actor.zone)
+        mine = list(db.held(_own(actor.account_id, actor.zone), "FOR UPDATE"))  # of two, the second one waits
         if len(mine) == 1 and required(config, actor.role):
             raise NotAllowed("last_factor")
         Factor.delete().where(Factor.id == factor.id).execute()

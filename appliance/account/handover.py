@@ -12,7 +12,7 @@ from datetime import datetime
 from appliance import access, audit, db, device, notice, states
 from appliance.account import factor
 from appliance.account import password as passwords
-from appliance.account.people import end_invitations, end_sessions
+from appliance.account.people import end_invitations, end_sessions, hold
 from appliance.actor import CONSOLE, Actor, Role
 from appliance.errors import NotYours, WrongState
 from appliance.models import Account, AccountSchool, PersonReport
@@ -33,6 +33,7 @@ def end(actor: Actor, accounts: Sequence[Account], school_id: int, now: datetime
     """Their work at this school ends; who has no other school left loses the account."""
     access.require(access.may_end_at(actor, school_id))
     with db.transaction():
+        hold(*accounts)
         for account in accounts:
             if actor.role is not Role.WARD_OFFICER:
                 access.require(access.may_suspend(actor, account))
@@ -51,6 +52,7 @@ def move(actor: Actor, accounts: Sequence[Account], from_id: int, to_id: int, no
     if from_id == to_id:
         raise WrongState("the same school")
     with db.transaction():
+        hold(*accounts)
         for account in accounts:
             _leave(account, from_id)
             AccountSchool.insert(account=account, school=to_id).on_conflict_ignore().execute()

@@ -10,7 +10,7 @@ import secrets
 from datetime import datetime, timedelta
 
 from appliance import access, audit, db, token
-from appliance.account.people import end_invitations, fresh_password, set_password
+from appliance.account.people import end_invitations, fresh_password, hold, set_password
 from appliance.actor import Actor, Role
 from appliance.config import Config, Zone
 from appliance.errors import InvitationInvalid, TokenUnknown
@@ -24,6 +24,7 @@ def issue(config: Config, actor: Actor, account: Account, now: datetime) -> tupl
     secret = secrets.token_bytes(token.OCTETS)
     expires_at = now + timedelta(hours=config.account.invitation_hours)
     with db.transaction():
+        hold(account)
         end_invitations(account, now)
         made = Invitation.create(
             account=account, token_hash=token.hashed(secret), issued_at=now, expires_at=expires_at
@@ -60,8 +61,13 @@ def _why_not(found: Invitation, now: datetime) -> str | None:
     return "expired" if found.expires_at <= now else None
 
 
-def accept(config: Config, text: str, password: str, *, network: str, now: datetime) -> Account:
-    """Sets the password; ends every session and other link. Raises `InvitationInvalid`, `TextInvalid`."""
+def accept(
+    config: Config, text: str, password: str, *, network: str, now: datetime, device_id: int | None = None
+) -> Account:
+    """Sets the password; ends every session and other link. `device_id`: the known one that it is done at.
+
+    Raises `InvitationInvalid`, `TextInvalid`.
+    """
     found = look(text, now)
     account: Account = found.account
     phc = fresh_password(config, account, password)
@@ -79,11 +85,12 @@ def accept(config: Config, text: str, password: str, *, network: str, now: datet
         if used != 1 or opened != 1:
             raise InvitationInvalid("used")
         set_password(account, phc, now)
-        audit.record(_guest(account, network), audit.Act.INVITATION_USED, "account", account.id)
+        audit.record(_guest(account, network, device_id), audit.Act.INVITATION_USED, "account", account.id)
     return account
 
 
-def _guest(account: Account, network: str) -> Actor:
+def _guest(account: Account, network: str, device_id: int | None) -> Actor:
     """Who holds the link acts as the account, before there is a session."""
     school_ids = AccountSchool.select(AccountSchool.school).where(AccountSchool.account == account).tuples()
-    return Actor(account.id, Role(account.role), frozenset(row[0] for row in school_ids), Zone.ADMIN, network)
+    schools = frozenset(row[0] for row in school_ids)
+    return Actor(account.id, Role(account.role), schools, Zone.ADMIN, network, device_id=device_id)

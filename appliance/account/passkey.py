@@ -33,6 +33,7 @@ from webauthn.helpers.structs import (
 )
 
 from appliance import db, token
+from appliance.account import session
 from appliance.account.person import Person
 from appliance.config import Config
 from appliance.errors import FactorRefused
@@ -46,7 +47,7 @@ _UNREADABLE = (WebAuthnException, ValueError, TypeError, KeyError, AttributeErro
 def ask_new(config: Config, who: Person, now: datetime) -> str:
     """The options (JSON) with which a browser makes a new passkey for this person."""
     account = Account.get_by_id(who.account_id)
-    on_device = who.device_id is not None
+    on_device = session.own_device(who.device_id) is not None
     options = generate_registration_options(
         rp_id=config.site(who.zone).relying_party,
         rp_name=config.ward.name,
@@ -82,7 +83,8 @@ def add(config: Config, who: Person, name: str, answer: str, now: datetime) -> F
     except _UNREADABLE:
         raise FactorRefused("passkey") from None
     synced = made.credential_device_type is CredentialDeviceType.MULTI_DEVICE
-    if synced and who.device_id is not None and not config.devices.synced_passkeys:
+    device_id = session.own_device(who.device_id)
+    if synced and device_id is not None and not config.devices.synced_passkeys:
         raise FactorRefused("synced")
     try:
         with db.transaction():
@@ -96,7 +98,7 @@ def add(config: Config, who: Person, name: str, answer: str, now: datetime) -> F
                 sign_count=made.sign_count,
                 synced=synced,
                 created_at=now,
-                device=who.device_id,
+                device=device_id,
             )
     except IntegrityError:
         raise FactorRefused("known") from None
@@ -143,7 +145,8 @@ def check(config: Config, who: Person, answer: str, now: datetime) -> Factor:
 
 def _usable(who: Person) -> list[Factor]:
     """On a registered device only the key of this device counts; elsewhere one's own."""
-    here = Factor.device.is_null() if who.device_id is None else Factor.device == who.device_id
+    device_id = session.own_device(who.device_id)
+    here = Factor.device.is_null() if device_id is None else Factor.device == device_id
     return list(
         Factor.select().where(
             Factor.account == who.account_id, Factor.zone == who.zone, Factor.kind == "passkey", here

@@ -26,6 +26,15 @@ NAME_MAX = 40
 _LOGIN_ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
+def hold(*accounts: Account) -> None:
+    """Locks the accounts until the commit: who ends, moves or invites somebody waits for whoever does so now.
+
+    By id, so that two who hold several wait for each other, and never both ways.
+    """
+    ids = sorted(account.id for account in accounts)
+    list(db.held(Account.select(Account.id).where(Account.id.in_(ids)).order_by(Account.id), "FOR UPDATE"))
+
+
 def add(
     config: Config,
     *,

@@ -38,7 +38,7 @@ def ways(config: Config, who: Person) -> tuple[Way, ...]:
     On a registered device that is the device's own passkey and nothing else. The password counts only where
     there is no factor and no role that needs one.
     """
-    if _own_device(who):
+    if session.own_device(who.device_id):
         return ("passkey",)
     kinds = {row.kind for row in factor.of(who.account_id, who.zone)}
     found: list[Way] = []
@@ -114,7 +114,7 @@ def add(config: Config, who: Actor | Halfway, keep: Callable[[], Factor], now: d
     """
     with db.transaction():
         before = len(factor.of(who.account_id, who.zone))
-        if _own_device(who) or (before and isinstance(who, Halfway)):
+        if session.own_device(who.device_id) or (before and isinstance(who, Halfway)):
             raise FactorRefused("not_this_way")
         if before >= factor.MOST:
             raise FactorRefused("too_many")
@@ -191,9 +191,10 @@ def _proved(config: Config, keyring: Keyring, who: Person, proof: Proof, now: da
 def _note(config: Config, who: Person, way: Way, reason: str, now: datetime) -> None:
     """Counts a refusal, and records the first and the one after which it is throttled."""
     counted = _counted_as(who, "passkey" if way == "passkey" else "code")
+    door = throttle.Door(config, who.zone, now)
     with db.transaction():
-        first = throttle.note(counted, who.network, None, now)
-        wait_s = 0 if way == "passkey" else throttle.everywhere_s(config, counted, now)
+        first = door.note(counted, "" if way == "passkey" else who.network, None)
+        wait_s = 0 if way == "passkey" else door.everywhere_s(counted)
         if first or wait_s:
             result = "throttled" if wait_s else reason
             _record(who, audit.Act.FACTOR_REFUSED, "session", who.session_id, result=result, way=way)
@@ -208,14 +209,10 @@ def _record(who: Person, act: audit.Act, kind: str, object_id: int | None, **mor
 
 
 def _not_too_often(config: Config, who: Person, now: datetime) -> None:
-    wait_s = throttle.everywhere_s(config, _counted_as(who, "code"), now)
+    wait_s = throttle.Door(config, who.zone, now).everywhere_s(_counted_as(who, "code"))
     if wait_s:
         raise FactorRefused("throttled", wait_s=wait_s)
 
 
 def _counted_as(who: Person, what: str) -> bytes:
     return throttle.login_hash(f"second step\x1f{what}\x1f{who.account_id}")
-
-
-def _own_device(who: Person) -> bool:
-    return who.device_id is not None and not session.at_school(who.device_id)

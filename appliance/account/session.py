@@ -45,8 +45,9 @@ def login(
     """
     login_id = login_id.strip().lower()
     login_hash = throttle.login_hash(login_id)
+    door = throttle.Door(config, zone, now)
     with db.guarded():
-        wait_s = throttle.wait_s(config, login_hash, network, browser, now)
+        wait_s = door.wait_s(login_hash, network, browser)
         if wait_s:
             raise LoginRefused("throttled", wait_s=wait_s)
         account = Account.get_or_none(Account.login_id == login_id)
@@ -54,13 +55,13 @@ def login(
     why = _why_not(account if matches else None, device)
     if account is None or why is not None:
         with db.transaction():
-            first = throttle.note(login_hash, network, browser, now)
-            wait_s = throttle.wait_s(config, login_hash, network, browser, now)
+            first = door.note(login_hash, network, browser)
+            wait_s = door.wait_s(login_hash, network, browser)
             who = None if account is None else (account.id, account.role)
-            if (first or wait_s) and not throttle.is_flood(network, now):
+            if (first or wait_s) and not door.is_flood(network):
                 told = "throttled" if wait_s else why or "wrong"
                 audit.record_refused_login(zone, network, None if device is None else device.id, who, told)
-            if throttle.guessed_wait_s(config, login_hash, network, browser, now):  # also in a flood
+            if door.guessed_wait_s(login_hash, network, browser):  # also in a flood
                 audit.tell(who and who[0], audit.TOO_OFTEN)
         raise LoginRefused(why or "wrong")
     own = device is not None and device.kind != "school"  # one person's, enrolled in this very browser
@@ -180,6 +181,11 @@ def at_school(device_id: int) -> bool:
     """Is this a school device, which many share, and not one person's own?"""
     found: bool = Device.select().where(Device.id == device_id, Device.kind == "school").exists()
     return found
+
+
+def own_device(device_id: int | None) -> int | None:
+    """The registered device of one person, whose key alone counts; None elsewhere and at a school's PC."""
+    return None if device_id is None or at_school(device_id) else device_id
 
 
 def actor_of(session: StaffSession, network: str) -> Actor:

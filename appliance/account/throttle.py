@@ -7,12 +7,14 @@ out. The decision never depends on whether an account exists. Refuses to know pa
 """
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
+from typing import Any
 
 from peewee import Expression
 
-from appliance.config import Config
+from appliance.config import Config, Zone
 from appliance.models import LoginFailure
 
 WINDOW = timedelta(minutes=15)
@@ -26,51 +28,68 @@ def login_hash(login_id: str) -> bytes:
     return hashlib.sha256(login_id.encode()).digest()
 
 
-def wait_s(config: Config, login: bytes, network: str, browser: bytes | None, now: datetime) -> int:
-    """Seconds until the next attempt is judged; 0: now. `browser` names one that the account is known in."""
-    guessed_s = guessed_wait_s(config, login, network, browser, now)
-    if browser is not None:
-        return guessed_s
-    here, unknown = LoginFailure.network == _place(network), LoginFailure.browser.is_null()
-    return max(guessed_s, _wait(now, config.account.failures_per_network_per_quarter_hour, here, unknown))
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One site's counts at a moment, its own: who has taken over a site bars nobody from another."""
 
+    config: Config
+    zone: Zone
+    now: datetime
 
-def guessed_wait_s(config: Config, login: bytes, network: str, browser: bytes | None, now: datetime) -> int:
-    """The same, of attempts at this very login id alone."""
-    limits = config.account
-    this, unknown = LoginFailure.login_hash == login, LoginFailure.browser.is_null()
-    if browser is not None:
-        return _wait(now, limits.failures_per_quarter_hour, this, LoginFailure.browser == browser)
-    here = LoginFailure.network == _place(network)
-    return max(
-        _wait(now, limits.failures_per_quarter_hour, this, here, unknown),
-        _wait(now, limits.failures_per_account_per_quarter_hour, this, unknown),
-    )
+    def wait_s(self, login: bytes, network: str, browser: bytes | None) -> int:
+        """Seconds until the next attempt is judged; 0: now. `browser`: one in which the account is known."""
+        guessed_s = self.guessed_wait_s(login, network, browser)
+        if browser is not None:
+            return guessed_s
+        most = self.config.account.failures_per_network_per_quarter_hour
+        here, unknown = LoginFailure.network == _place(network), LoginFailure.browser.is_null()
+        return max(guessed_s, self._wait_s(most, here, unknown))
 
+    def guessed_wait_s(self, login: bytes, network: str, browser: bytes | None) -> int:
+        """The same, of attempts at this very login id alone."""
+        limits = self.config.account
+        this, unknown = LoginFailure.login_hash == login, LoginFailure.browser.is_null()
+        if browser is not None:
+            return self._wait_s(limits.failures_per_quarter_hour, this, LoginFailure.browser == browser)
+        here = LoginFailure.network == _place(network)
+        return max(
+            self._wait_s(limits.failures_per_quarter_hour, this, here, unknown),
+            self._wait_s(limits.failures_per_account_per_quarter_hour, this, unknown),
+        )
 
-def everywhere_s(config: Config, login: bytes, now: datetime) -> int:
-    """The same for who has shown the password already: one count, wherever the attempts come from."""
-    return _wait(now, config.account.failures_per_quarter_hour, LoginFailure.login_hash == login)
+    def everywhere_s(self, login: bytes) -> int:
+        """The same for who has shown the password already: one count, wherever the attempts come from."""
+        most = self.config.account.failures_per_quarter_hour
+        return self._wait_s(most, LoginFailure.login_hash == login)
 
+    def note(self, login: bytes, network: str, browser: bytes | None) -> bool:
+        """A wrong password, inside the caller's transaction. Whether it is the first such in `WINDOW`."""
+        place = _place(network)
+        here = LoginFailure.network == place if browser is None else LoginFailure.browser == browser
+        first = not self._lately().where(LoginFailure.login_hash == login, here).exists()
+        LoginFailure.create(zone=self.zone, login_hash=login, network=place, browser=browser, at=self.now)
+        mine = LoginFailure.zone == self.zone
+        LoginFailure.delete().where(mine, LoginFailure.at < self.now - _KEPT).execute()
+        return first
 
-def note(login: bytes, network: str, browser: bytes | None, now: datetime) -> bool:
-    """A wrong password, inside the caller's transaction. Whether it is the first of its kind in `WINDOW`."""
-    here = LoginFailure.network == _place(network) if browser is None else LoginFailure.browser == browser
-    again = LoginFailure.select().where(
-        LoginFailure.login_hash == login, here, LoginFailure.at > now - WINDOW
-    )
-    first = not again.exists()
-    LoginFailure.create(login_hash=login, network=_place(network), browser=browser, at=now)
-    LoginFailure.delete().where(LoginFailure.at < now - _KEPT).execute()
-    return first
+    def is_flood(self, network: str) -> bool:
+        """Whether so many have failed, there or in all, that records of single ones would fill a disk."""
+        failed = self._lately()
+        here = failed.where(LoginFailure.network == _place(network))
+        limits = ((here, FROM_A_NETWORK_MAX), (failed, IN_ALL_MAX))
+        return any(int(which.limit(most + 1).count()) > most for which, most in limits)
 
+    def _lately(self) -> Any:
+        """A clock that was put back does not count what is still to come."""
+        return LoginFailure.select(LoginFailure.id, LoginFailure.at).where(
+            LoginFailure.zone == self.zone, LoginFailure.at > self.now - WINDOW, LoginFailure.at <= self.now
+        )
 
-def is_flood(network: str, now: datetime) -> bool:
-    """Whether so many have failed, from there or in all, that records of single ones would fill a disk."""
-    failed = LoginFailure.select(LoginFailure.id).where(LoginFailure.at > now - WINDOW)
-    here = failed.where(LoginFailure.network == _place(network))
-    limits = ((here, FROM_A_NETWORK_MAX), (failed, IN_ALL_MAX))
-    return any(int(which.limit(most + 1).count()) > most for which, most in limits)
+    def _wait_s(self, most: int, *which: Expression) -> int:
+        """Until the oldest of the last `most` failures leaves the window."""
+        latest_first = self._lately().where(*which).order_by(LoginFailure.at.desc())
+        row = next(iter(latest_first.offset(most - 1).limit(1)), None)
+        return 0 if row is None else max(1, int((row.at + WINDOW - self.now).total_seconds()))
 
 
 def _place(network: str) -> str:
@@ -80,17 +99,3 @@ def _place(network: str) -> str:
     except ValueError:
         return network
     return str(ip_network((address, 64), strict=False)) if address.version == 6 else network
-
-
-def _wait(now: datetime, most: int, *which: Expression) -> int:
-    """Until the oldest of the last `most` failures leaves the window."""
-    oldest = (
-        LoginFailure.select(LoginFailure.at)
-        .where(LoginFailure.at > now - WINDOW, *which)
-        .order_by(LoginFailure.at.desc())
-        .offset(most - 1)
-        .limit(1)
-        .tuples()
-    )
-    row = next(iter(oldest), None)
-    return 0 if row is None else max(1, int((row[0] + WINDOW - now).total_seconds()))

@@ -8,6 +8,7 @@ A zone that opens names does that when it next looks. Refuses permissions. Fails
 from datetime import datetime
 
 from appliance import db, withdrawal
+from appliance.errors import SealBroken
 from appliance.keys import Keyring, Purpose, Slot, name_form
 from appliance.models import Child, Registration, SchoolClass
 from appliance.registration.confirm import tell_others
@@ -33,7 +34,12 @@ def recognise(keyring: Keyring, school_id: int, now: datetime) -> int:
 
 def _recognise(keyring: Keyring, child: Child, now: datetime) -> None:
     slot = Slot(Purpose.NAMES, "child", "name_sealed", child.school_id, child.id)
-    index = keyring.index(Purpose.NAMES, name_form(keyring.open(slot, bytes(child.name_sealed))))
+    try:
+        name = keyring.open(slot, bytes(child.name_sealed))
+    except SealBroken:
+        Child.update(unrecognised=False).where(Child.id == child.id).execute()  # staff see it, and correct it
+        return
+    index = keyring.index(Purpose.NAMES, name_form(name))
     changed = (
         Child.update(name_index=index, unrecognised=False)
         .where(Child.id == child.id, Child.unrecognised)

@@ -12,16 +12,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from appliance import access, audit, clock, db, names, withdrawal
+from appliance import access, audit, clock, db, log, names, withdrawal
 from appliance.actor import Actor
 from appliance.directory import children
-from appliance.errors import ClassGone, NotAllowed, NotYours, WrongState
+from appliance.errors import ClassGone, NotAllowed, NotYours, SealBroken, WrongState
 from appliance.keys import Keyring, Purpose, Slot, name_form
 from appliance.models import Address, Child, Registration, SchoolClass
 from appliance.states import RegistrationState
 
 PAGE_ROWS = 50
 NAMES_MAX = 60
+UNREADABLE = "〓〓〓"
+"""Stands for a name or address that cannot be read, as it does in Japanese print; nobody's name."""
 _CHUNK = 500
 
 
@@ -241,17 +243,27 @@ def _open_all(keyring: Keyring, rows: Iterable[Registration]) -> list[Registrant
             school_class_id=row.child.school_class_id,
             grade=row.child.school_class.grade,
             label=row.child.school_class.label,
-            child_name=keyring.open(_child_slot(row.school_id, row.child_id), bytes(row.child.name_sealed)),
-            guardian_name=keyring.open(_guardian_slot(row), bytes(row.guardian_name_sealed)),
-            address=keyring.open(
-                Slot(Purpose.ADDRESSES, "address", "sealed", row.school_id, row.address_id),
-                bytes(row.address.sealed),
-            ),
+            child_name=_read(keyring, _child_slot(row.school_id, row.child_id), row.child.name_sealed),
+            guardian_name=_read(keyring, _guardian_slot(row), row.guardian_name_sealed),
+            address=_read(keyring, _address_slot(row), row.address.sealed),
             confirmed_at=row.confirmed_at,
             routine_off=row.address.routine_off_at is not None,
         )
         for row in rows
     ]
+
+
+def _read(keyring: Keyring, slot: Slot, sealed: Any) -> str:
+    """What nobody can read closes no list and no call sheet, and can still be corrected or removed."""
+    try:
+        return keyring.open(slot, bytes(sealed))
+    except SealBroken:
+        log.seal_broken(slot.table, slot.row_id)
+        return UNREADABLE
+
+
+def _address_slot(registration: Registration) -> Slot:
+    return Slot(Purpose.ADDRESSES, "address", "sealed", registration.school_id, registration.address_id)
 
 
 def _child_slot(school_id: int, child_id: int) -> Slot:

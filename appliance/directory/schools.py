@@ -6,7 +6,7 @@ Owns creating them, with keys and a security code. Refuses personal data. Fails 
 
 from collections.abc import Sequence
 
-from appliance import audit, clock, db, keystore, security_code
+from appliance import access, audit, clock, db, keystore, security_code
 from appliance.actor import Actor
 from appliance.errors import WrongState
 from appliance.models import Child, Registration, School, SchoolClass
@@ -62,5 +62,6 @@ def retire_class(actor: Actor, school_class: SchoolClass) -> None:
             raise WrongState("the class still has registered children")
         SchoolClass.update(retired_at=clock.now()).where(SchoolClass.id == school_class.id).execute()
         audit.record(
-            actor, audit.Act.CLASS_RETIRED, "school_class", school_class.id, school_id=school_class.school_id
-        )
+            actor, audit.Act.CLASS_RETIRED, "school_class", school_class.id, school_id=school_class.school_id,
+            **access.why(actor, school_class.school_id),
+        )  # fmt: skip

@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from appliance.config import Zone
-from appliance.errors import KeyRefused
+from appliance.errors import KeyRefused, SealBroken
 from appliance.keys import secrets, signing
 
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
@@ -170,7 +170,7 @@ class Keyring:
         return _TO_PUBLIC + _SUITE.encrypt(text.encode(), public, slot.info())
 
     def open(self, slot: Slot, sealed: bytes) -> str:
-        """Opens a value sealed for exactly this slot. Raises `KeyRefused`."""
+        """Opens a value sealed for exactly this slot. Raises `KeyRefused`, `SealBroken`."""
         key = self._key(slot)
         try:
             if sealed[:1] == _BY_OPENER:
@@ -180,7 +180,7 @@ class Keyring:
                 return _SUITE.decrypt(sealed[1:], key.private, slot.info()).decode()
         except (InvalidTag, ValueError):
             pass
-        raise KeyRefused(f"a sealed {slot.table}.{slot.column} does not belong to its row")
+        raise SealBroken(f"a sealed {slot.table}.{slot.column} does not belong to its row")
 
     def _key(self, slot: Slot) -> _Unwrapped:
         return self._unwrapped.get((slot.school_id, slot.purpose)) or self._unwrap(slot)

@@ -12,16 +12,23 @@ from peewee import BigIntegerField, BlobField, FieldAccessor
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""What we reckon with: decades can be added to it."""
+_EARLIEST, _LATEST = (EARLIEST - _EPOCH) // _MICROSECOND, (LATEST - _EPOCH) // _MICROSECOND
 
 
 class MomentField(BigIntegerField):  # type: ignore[misc]  # peewee is untyped
-    """An aware UTC moment, stored as whole microseconds since 1970: exact, and sorted alike everywhere."""
+    """An aware UTC moment, stored as whole microseconds since 1970: exact, and sorted alike everywhere.
+
+    A number that no program of ours wrote, out of which no time can be made, is read as the nearest one that
+    we reckon with: whoever may write a row of a queue must not end those who read it.
+    """
 
     def db_value(self, value: datetime | None) -> int | None:
         return None if value is None else micros(value)
 
     def python_value(self, value: int | None) -> datetime | None:
-        return None if value is None else _EPOCH + value * _MICROSECOND
+        return None if value is None else moment(value)
 
 
 class _Sealed(FieldAccessor):  # type: ignore[misc]  # peewee is untyped
@@ -48,7 +55,9 @@ def micros(value: datetime) -> int:
 
 
 def moment(value: int) -> datetime:
-    """Microseconds of a raw row as a moment."""
+    """Microseconds of a raw row as a moment, between `EARLIEST` and `LATEST`."""
+    if not _EARLIEST <= value <= _LATEST:
+        return EARLIEST if value < 0 else LATEST
     return _EPOCH + value * _MICROSECOND
 
 

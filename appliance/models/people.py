@@ -41,9 +41,11 @@ class AccountSchool(Table):
 class LoginFailure(Table):
     """A wrong password, for throttling. Login ids are kept only hashed: people mistype passwords there.
 
-    `browser` is set where the attempt came from a browser in which the account has logged in before.
+    Each site (`zone`) counts its own. `browser` is set where the attempt came from a browser in which the
+    account has logged in before.
     """
 
+    zone = TextField()
     login_hash = BlobField()
     network = TextField()
     browser = BlobField(null=True)

@@ -16,6 +16,8 @@ COLUMNS = (
     "object_id", "school_id", "reason", "result", "detail",
 )  # fmt: skip
 """As a row is selected for `line`."""
+_FIRST_S, _LAST_S = -62_135_596_800, 253_402_300_799
+"""The years 1 to 9999, as RFC 3339 has them."""
 Row = tuple[
     int,
     int,
@@ -54,9 +56,8 @@ def line(row: Row) -> bytes:
         result,
         detail,
     ) = row
-    second, micro = divmod(at, 1_000_000)
     return (
-        f'{{"v":1,"id":{id_},"at":"{_second(second)}.{micro:06}Z","account_id":{_number(account)},'
+        f'{{"v":1,"id":{id_},"at":"{_time(at)}","account_id":{_number(account)},'
         f'"role":{_text(role)},"zone":{_text(zone)},"session_id":{_number(session)},'
         f'"device_id":{_number(device)},"network":{_text(network)},"act":{_text(act)},'
         f'"object_kind":{_text(kind)},"object_id":{_number(object_)},"school_id":{_number(school)},'
@@ -76,6 +77,14 @@ def _number(value: int | None) -> str:
 @lru_cache(4096)
 def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def _time(micros: int) -> str:
+    """Of a number out of which no time can be made, the number: who wrote it shall not end the sealing."""
+    second, micro = divmod(micros, 1_000_000)
+    if not _FIRST_S <= second <= _LAST_S:
+        return str(micros)
+    return f"{_second(second)}.{micro:06}Z"
 
 
 @lru_cache(4096)

@@ -17,10 +17,10 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Self
 
-from appliance import clock, db
+from appliance import audit, clock, db
 from appliance.config import Config
 from appliance.errors import NoteInvalid
-from appliance.models import AuditCheckpoint, AuditNode
+from appliance.models import Audit, AuditCheckpoint, AuditNode
 from appliance.models.fields import micros
 from appliance.record import leaf, merkle, note, retention, seal, trust, witness
 from appliance.record.merkle import TILE, TILE_BITS
@@ -72,6 +72,11 @@ class Report:
     against: int = 0
     waiting: int = 0
     """Records that wait for the next sealing."""
+    backdated: Difference | None = None
+    """The first such record at which nobody has looked. Whoever writes records can write one: the look goes
+    on after it, and is not spoilt for good."""
+    examined: int = 0
+    """Such records at which an operator has looked (`examine`)."""
     root: bytes = merkle.EMPTY_ROOT
     difference: Difference | None = None
 
@@ -98,24 +103,27 @@ def verify(config: Config, *, against: Iterable[str] = ()) -> Report:
             _check(config, keys, outside, report)
     except _Found as found:
         report.difference = found.difference
+    else:
+        report.difference = report.backdated
     return report
 
 
 def _check(config: Config, keys: Sequence[VerifierKey], outside: list[Checkpoint], report: Report) -> None:
     signed = list(_signed(keys, report))
-    expired = _Expired.of(config, signed)
+    expired, times = _Expired.of(config, signed), _Times(report, _examined())
     marks = iter(
         sorted([*((each, False) for each in signed), *((each, True) for each in outside)], key=_order)
     )
     mark = next(marks, None)
     tree, tile, kept = merkle.Growing(), [], _KeptNodes()
-    good, since = 0, None
+    good = 0
     while mark is not None and mark[0].size == 0:
         mark = next(marks, None)
     for position, record_id, hash_, row in leaves():
         if position != tree.size:
             raise _Found(Kind.GAP, position=tree.size, after_size=good)
-        _check_row(position, record_id, hash_, row, expired, since, good)
+        _check_row(position, record_id, hash_, row, expired, good)
+        times.look(position, record_id, row, good)
         report.expired += row[0] is None
         tree.push(hash_)
         tile.append(hash_)
@@ -128,8 +136,7 @@ def _check(config: Config, keys: Sequence[VerifierKey], outside: list[Checkpoint
                 kind = Kind.ROLLED_BACK if others else Kind.REWRITTEN
                 raise _Found(kind, size=checkpoint.size, after_size=good)
             if not others:
-                if checkpoint.size - good < seal.ROUND_ROWS:  # else older ones were still waiting then
-                    since = micros(checkpoint.at - _BACKDATED)
+                times.signed(checkpoint, good)
                 good = checkpoint.size
             mark = next(marks, None)
     report.records, report.root = tree.size, tree.root()
@@ -140,6 +147,18 @@ def _check(config: Config, keys: Sequence[VerifierKey], outside: list[Checkpoint
         raise _Found(Kind.UNSIGNED, position=good, after_size=good)
     kept.check_end(tree.size)
     _check_waiting(report)
+
+
+def examine(position: int) -> None:
+    """An operator has looked at a record that was dated back: from then on `verify` only counts it."""
+    with db.transaction():
+        audit.record_operation(audit.Act.RECORD_EXAMINED, "position", position)
+
+
+def _examined() -> set[int]:
+    """Only the vendor's command writes this, as it alone announces deletions."""
+    said = Audit.select(Audit.object_id).where(Audit.act == audit.Act.RECORD_EXAMINED, Audit.zone == "cli")
+    return {row[0] for row in said.tuples()}
 
 
 def _order(mark: tuple[Checkpoint, bool]) -> tuple[int, bool]:
@@ -159,6 +178,27 @@ def _signed(keys: Sequence[VerifierKey], report: Report) -> Iterator[Checkpoint]
         report.cosigned += len(names) > 1
         good = row.size
         yield checkpoint
+
+
+@dataclass(slots=True)
+class _Times:
+    """Whether records were dated back behind a checkpoint that was signed without them."""
+
+    report: Report
+    examined: set[int]
+    since: int | None = None
+
+    def look(self, position: int, record_id: int, row: Any, good: int) -> None:
+        if self.since is None or row[0] is None or row[1] >= self.since:
+            return
+        if position in self.examined:
+            self.report.examined += 1
+        elif self.report.backdated is None:
+            self.report.backdated = Difference(Kind.BACKDATED, position, record_id, after_size=good)
+
+    def signed(self, checkpoint: Checkpoint, good: int) -> None:
+        if checkpoint.size - good < seal.ROUND_ROWS:  # else older ones were still waiting then
+            self.since = micros(checkpoint.at - _BACKDATED)
 
 
 @dataclass(slots=True)
@@ -205,9 +245,7 @@ def leaves() -> Iterator[tuple[int, int, bytes, Any]]:
         after = rows[-1][0]
 
 
-def _check_row(
-    position: int, record_id: int, hash_: bytes, row: Any, expired: _Expired, since: int | None, good: int
-) -> None:
+def _check_row(position: int, record_id: int, hash_: bytes, row: Any, expired: _Expired, good: int) -> None:
     if row[0] is None:
         if expired.before <= position < expired.early:
             raise _Found(Kind.EXPIRED_EARLY, position=expired.early, record_id=expired.early_id)
@@ -215,8 +253,6 @@ def _check_row(
             raise _Found(Kind.DELETED, position=position, record_id=record_id, after_size=good)
     elif leaf.hash_of(row) != hash_:
         raise _Found(Kind.ALTERED, position=position, record_id=record_id, after_size=good)
-    elif since is not None and row[1] < since:
-        raise _Found(Kind.BACKDATED, position=position, record_id=record_id, after_size=good)
 
 
 class _KeptNodes:

@@ -72,5 +72,8 @@ def _add(school: School, grade: str, label: str) -> dict[str, str]:
         if any((row.grade, row.label) == (grade, label) for row in classes(school.id)):
             return {"grade": _("同じ学年と組が、もうあります。")}
         (made,) = add_classes(school, [(grade, label)])
-        audit.record(actor(), audit.Act.CLASS_ADDED, "school_class", made.id, school_id=school.id)
+        audit.record(
+            actor(), audit.Act.CLASS_ADDED, "school_class", made.id, school_id=school.id,
+            **access.why(actor(), school.id),
+        )  # fmt: skip
     return {}

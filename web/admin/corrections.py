@@ -31,7 +31,7 @@ def names(registration_id: int) -> ResponseReturnValue:
     found = access.registration(actor(), registration_id)
     if request.method == "GET":
         row = registrants.opened(actor(), desk().keyring, found)
-        values = {"child_name": row.child_name, "guardian_name": row.guardian_name}
+        values = {field: known(getattr(row, field)) for field in ("child_name", "guardian_name")}
         return page("admin/names.html", registration=found, values=values)
     values = {field: request.form.get(field, "") for field in ("child_name", "guardian_name")}
     try:
@@ -93,3 +93,8 @@ def _back_to(found: Registration) -> ResponseReturnValue:
     if Registration.select().where(Registration.id == found.id, Registration.child.is_null(False)).exists():
         return redirect(url_for("registrants.one", registration_id=found.id), 303)
     return redirect(url_for("registrants.of_school", school_id=found.school_id), 303)
+
+
+def known(name: str) -> str:
+    """What stands in a field at first; nothing for a name that cannot be read."""
+    return "" if name == registrants.UNREADABLE else name

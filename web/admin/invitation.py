@@ -14,7 +14,7 @@ from appliance.account import invitation
 from appliance.errors import InvitationInvalid, TextInvalid
 from web.admin.own_account import password_sentence
 from web.common import page, public
-from web.staff import desk
+from web.staff import admission, desk
 
 pages = Blueprint("invitation", __name__)
 _GONE = 410
@@ -46,7 +46,10 @@ def _accept(text: str) -> dict[str, str]:
     if new != again:
         return {"again": _("新しいパスワードと同じものを、もう一度入力してください。")}
     try:
-        invitation.accept(desk().config, text, new[:400], network=request.remote_addr or "", now=clock.now())
+        invitation.accept(
+            desk().config, text, new[:400], network=request.remote_addr or "", now=clock.now(),
+            device_id=admission.device_id(),
+        )  # fmt: skip
     except TextInvalid as invalid:
         return {"new": password_sentence(invalid)}
     return {}

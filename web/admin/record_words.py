@@ -88,6 +88,7 @@ ACTS = {
     Act.CODE_PAUSED: later("学校IDの受付をしばらく止めた"),
     Act.CODE_RESUMED: later("止めた学校IDの受付を再開した"),
     Act.RECORDS_EXPIRED: later("期間を過ぎた操作記録を消した"),
+    Act.RECORD_EXAMINED: later("日時のおかしい操作記録を調べた"),
     Act.REFUSED: later("認められていない操作をしようとした"),
 }
 OBJECTS = {
@@ -121,6 +122,7 @@ RESULTS = {
     "suspended": later("止められているアカウント"),
     "throttled": later("間違いが続いたため、しばらく受け付けない"),
     "not_your_device": later("ほかの人の端末"),
+    "approval_over": later("承認された年度の終わった端末"),
     "passkey": later("パスキーで確認できなかった"),
     "code": later("コードの間違い"),
     "replayed": later("使われたコード"),

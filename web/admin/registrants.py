@@ -76,6 +76,7 @@ def one(registration_id: int) -> ResponseReturnValue:
     return page(
         "admin/registrant.html",
         row=row,
+        unreadable=registrants.UNREADABLE in (row.child_name, row.guardian_name, row.address),
         school=registration.school,
         grade=_(LONG[grade]),
         doubt=_(DOUBTS[registration.doubt]) if registration.doubted_at else "",

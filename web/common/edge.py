@@ -1,7 +1,8 @@
-"""The WSGI layer around a site: whose host name this is, and one event per request.
+"""The WSGI layer around a site: whose host name this is, what HEAD means, and one event per request.
 
-Owns the host allow-list and the request's log event: endpoint name, method, status, milliseconds. Refuses
-to see URLs, addresses or headers beyond Host: links carry tokens. A foreign host gets a plain 421 before
+Owns the host allow-list and the request's log event: endpoint name, method, status, milliseconds. HEAD is GET
+whose body is thrown away here (RFC 9110 9.3.2): no view sees it, and none takes it for a form. Refuses to
+see URLs, addresses or headers beyond Host: links carry tokens. A foreign host gets a plain 421 before
 Flask sees anything; `/healthz` answers under any name, because probes ask by address.
 """
 
@@ -41,8 +42,16 @@ class Edge:
             start_response("421 Misdirected Request", headers)
             return [_FOREIGN] if environ.get("REQUEST_METHOD") != "HEAD" else []
         environ["karamail.began"] = clock.monotonic()
+        if environ["REQUEST_METHOD"] == "HEAD":
+            return self._head(environ, start_response)
         answer: Iterable[bytes] = self._application(environ, start_response)
         return answer
+
+    def _head(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
+        answer: Iterable[bytes] = self._application(environ | {"REQUEST_METHOD": "GET"}, start_response)
+        if hasattr(answer, "close"):
+            answer.close()
+        return []
 
 
 def record(status: int) -> None:

@@ -49,8 +49,9 @@ def mine() -> ResponseReturnValue:
     now = clock.now()
     return page(
         "staff/devices.html",
-        devices=device.of_holder(actor().account_id),
+        devices=device.answered_for(actor()),
         fingerprint=device.fingerprint,
+        unused=lambda found: device.approval_is_over(desk().config, found, now),
         due=lambda found: renewal.due(desk().config, found, now),
         now=now,
     )
@@ -118,7 +119,7 @@ def code(device_id: int) -> ResponseReturnValue:
     found = access.device(actor(), device_id)
     minutes = desk().config.devices.code_minutes
     if request.method == "GET":
-        if found.state != "approved":
+        if found.state != "approved" or device.approval_is_over(desk().config, found, clock.now()):
             return redirect(url_for(".mine"), 303)
         return page("staff/device_code.html", device=found, minutes=minutes, code=None)
     made = device.make_code(desk().config, actor(), found, clock.now())

@@ -74,8 +74,7 @@ ACTS: dict[tuple[str, str], Callable[[Actor, Ids], bool]] = {
 
 def demand(who: Actor, endpoint: str) -> ResponseReturnValue | None:
     """None when the view may run, else the page that asks."""
-    method = "GET" if request.method == "HEAD" else request.method  # the same view runs
-    weighty = ACTS.get((endpoint, method))
+    weighty = ACTS.get((endpoint, request.method))
     if weighty is None or not weighty(who, request.view_args or {}):
         return None
     now = clock.now()

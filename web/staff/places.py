@@ -24,7 +24,7 @@ def account() -> ResponseReturnValue:
         notices=_notices(),
         factors=len(factor.of(actor().account_id, actor().zone)),
         places=len(own_sessions.places(desk().config, actor(), clock.now())),
-        devices=len(device.of_holder(actor().account_id)),
+        devices=len(device.answered_for(actor())),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 
 from appliance.actor import Role
 from appliance.config import Config, Zone
@@ -100,6 +100,18 @@ def test_every_answer_has_every_header(visitor: Visitor, addresses: list[tuple[Q
                 assert kind.endswith("charset=utf-8") or kind.startswith("image/svg+xml"), (path, kind)
             asked += 1
     assert asked > 40
+
+
+def test_a_head_asks_and_never_acts(
+    app: Flask, visitor: Visitor, addresses: list[tuple[Question, str]]
+) -> None:
+    """To the views it is a GET, so that none takes it for a form; its body is thrown away."""
+    seen = []
+    app.before_request_funcs.setdefault(None, []).insert(0, lambda: seen.append(request.method))
+    asked = {path for question, path in addresses if question.method == "GET"}
+    for path in asked:
+        assert visitor.open(path, method="HEAD").data == b"", path
+    assert seen == ["GET"] * len(asked)
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/%00", "/%ff", "/../etc/passwd", "/assets/../app.py"])
