@@ -81,7 +81,8 @@ def _may_equip(actor: Actor, school_id: int | None) -> bool:
     """People of a school ask for its devices; the ward officer for anybody's, and for the ward's own."""
     if school_id is None:
         return actor.role is Role.WARD_OFFICER
-    return access.may_see_school(actor, school_id) is None
+    at_a_school = actor.role is Role.WARD_OFFICER or school_id in actor.school_ids
+    return at_a_school and access.may_see_school(actor, school_id) is None
 
 
 def check(config: Config, asked: Request) -> None:
@@ -220,17 +221,19 @@ def enrol(config: Config, actor: Actor, device: Device, now: datetime) -> str:
 
 
 def year_end(config: Config, now: datetime) -> datetime:
-    """Until when a device is good that is enrolled or kept now, in the ward's time zone.
+    """Until when a device is good that is enrolled or kept now: `turn` and `devices.grace_days`."""
+    return turn(config, now) + timedelta(days=config.devices.grace_days)
 
-    That is the first of April and `devices.grace_days`; in the last weeks of a school year
-    (`devices.notice_days`) it is the next year's.
-    """
+
+def turn(config: Config, now: datetime) -> datetime:
+    """The first of April, in the ward's time zone, with which the year ends for what is enrolled or kept now;
+    in the last weeks of a school year (`devices.notice_days`) it is the next year's."""
     here = now.astimezone(ZoneInfo(config.ward.timezone))
     month, day = _NEW_SCHOOL_YEAR
     first_day = here.replace(month=month, day=day, hour=0, minute=0, second=0, microsecond=0)
     if here >= first_day - timedelta(days=config.devices.notice_days):
         first_day = first_day.replace(year=here.year + 1)
-    return first_day + timedelta(days=config.devices.grace_days)
+    return first_day
 
 
 def resolve(zone: Zone, text: str, now: datetime) -> Device | None:

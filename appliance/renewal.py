@@ -22,7 +22,7 @@ from appliance.states import DeviceState
 def due(config: Config, found: Device, now: datetime) -> bool:
     """Does this device end with a school year whose last weeks have begun, or that is over?"""
     living = found.state == DeviceState.ACTIVE and found.ends_at > now
-    return living and found.ends_at < device.year_end(config, now)
+    return living and found.ends_at < device.turn(config, now)
 
 
 def ask(config: Config, actor: Actor, found: Device, stated: Request, now: datetime) -> None:
@@ -82,5 +82,5 @@ def _living(config: Config, now: datetime) -> tuple[object, ...]:
     return (
         Device.state == DeviceState.ACTIVE,
         Device.ends_at > now,
-        Device.ends_at < device.year_end(config, now),
+        Device.ends_at < device.turn(config, now),
     )

@@ -32,11 +32,14 @@ _CHOSEN = """
     gakkou gakko school shougakkou shogakko shougaku chuugakkou chugakko chuugaku koukou youchien yochien
     hoikuen gakuen shien kyouiku kyoiku iinkai elementary junior high kindergarten special needs ward
     kuritsu shiritsu kouchou kocho kyoutou encho enchou sensei teacher principal staff gakunen gakkyuu
+    shokuinshitsu kyoushitsu kyoshitsu hokenshitsu jimushitsu kouchoushitsu taiikukan koutei undoukai gyouji
+    shokuin kyouyou tannin gakki nyuugakushiki sotsugyoushiki
     kumi nen mail meeru email karamail ikkatsu renraku kinkyuu touroku haishin
     spring summer autumn winter haru natsu aki fuyu january february march april june july august september
     october november december monday tuesday wednesday thursday friday saturday sunday
     パスワード ひみつ 秘密 管理者 管理 校長 園長 教頭 先生 教職員 学校 小学校 中学校 高校 幼稚園
     支援学校 特別支援学校 学園 区立 市立 教育委員会 一斉メール 一斉配信 メール 配信 緊急
+    職員室 教室 保健室 事務室 校長室 体育館 校庭 運動会 行事 職員 担任 学期
     連絡 登録 学年 日本 東京 さくら ひまわり
 """
 COMMON = frozenset(_CHOSEN.split())

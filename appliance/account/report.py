@@ -80,7 +80,8 @@ def approve(config: Config, actor: Actor, found: PersonReport, now: datetime) ->
     """The ward's word. Raises `NotAllowed`, `WrongState`.
 
     `NotAllowed("one_role")`: the person acts for the ward or the vendor and was named for a school, or the
-    other way round. `NotAllowed("other_role")`: another school has the person in another role or duty, which
+    other way round. `NotAllowed("another_person")`: somebody of another name had the login id before.
+    `NotAllowed("other_role")`: another school has the person in another role or duty, which
     nobody there has asked to change (R13, R15).
     """
     access.require(access.may_decide(actor, found))
@@ -125,12 +126,13 @@ def _take_up(account: Account, found: PersonReport) -> None:
     if (account.role, account.duty) != (found.role, found.duty) and elsewhere.exists():
         raise NotAllowed("other_role")
     changed = {"role": found.role, "duty": found.duty}
+    if account.state == AccountState.ENDED and account.display_name != found.display_name:
+        raise NotAllowed("another_person")  # whose records would stand under this one's name
     if account.state == AccountState.ENDED:
         states.check(AccountState.ENDED, AccountState.INVITED)
         changed |= {
             "state": AccountState.INVITED,
             "password_phc": passwords.NOBODY,
-            "display_name": found.display_name,
         }
     Account.update(**changed).where(Account.id == account.id).execute()
 

@@ -1,12 +1,13 @@
 """端末の届出: from the request to the end of the school year, and who gets in from where."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 import time_machine
 
-from appliance import account, admission, clock, device, enrolment
-from appliance.account import passkey, second_step
+from appliance import access, account, admission, clock, device, enrolment
+from appliance.account import handover, invitation, passkey, second_step
 from appliance.account.second_step import Proof
 from appliance.actor import Actor, Role
 from appliance.config import Config, Zone
@@ -16,10 +17,11 @@ from appliance.errors import (
     FactorRefused,
     LoginRefused,
     NotAllowed,
+    NotYours,
     TextInvalid,
     WrongState,
 )
-from appliance.models import Audit, Device
+from appliance.models import Account, Audit, Device
 from tests.flows.proving import OFFICE, PASSWORD, changed, inside, key_of, keyring, login, person
 from tests.flows.ward import Ward, together
 from tests.support.authenticator import Authenticator
@@ -311,3 +313,65 @@ def test_people_of_a_school_work_in_its_network_or_the_ward_s(config: Config, wa
     ):
         actor = Actor(1, role, frozenset({ward.school.id}), Zone.ADMIN, network)
         assert admission.actor_why_not(config, actor) == why, (role, network)
+
+
+# --- who answers for one
+
+
+PC = Request("school", "職員室の2番", "windows", "11", firewall=True, screen_lock=True)
+
+
+def school_pc(config: Config, ward: Ward) -> Device:
+    return approved(config, replace(PC, school_id=ward.school.id))
+
+
+def test_who_moved_away_has_no_hand_on_the_old_school_s_pc(config: Config, ward: Ward) -> None:
+    found = school_pc(config, ward)
+    assert access.device(inside(config), found.id) == found
+    teacher = Account.get(Account.login_id == "sensei")
+    handover.move(inside(config, "kutan"), [teacher], ward.school.id, ward.other.id, clock.now())
+    with pytest.raises(NotYours):
+        access.device(inside(config), found.id)
+    with pytest.raises(NotAllowed, match="not_your_device"):
+        device.revoke(inside(config), found, clock.now())
+
+
+def test_a_school_s_principal_ends_its_stolen_pc_whoever_asked_for_it(config: Config, ward: Ward) -> None:
+    found = school_pc(config, ward)
+    person(ward, "enchou", Role.PRINCIPAL)
+    principal = inside(config, "enchou")
+    assert device.answered_for(principal) == [found]
+    device.revoke(principal, access.device(principal, found.id), clock.now())
+    assert Device.get_by_id(found.id).state == "revoked"
+
+
+def test_no_school_device_is_touched_from_the_send_only_site(config: Config, ward: Ward) -> None:
+    found = school_pc(config, ward)
+    outside = inside(config, zone=Zone.SENDER)
+    assert access.may_answer_for(outside, found) == "not_your_device"
+    assert device.answered_for(outside) == []
+
+
+def test_an_operator_asks_for_no_school_s_device(config: Config, ward: Ward) -> None:
+    operator = Actor(1, Role.OPERATOR, frozenset(), Zone.ADMIN)
+    with pytest.raises(TextInvalid):
+        device.request(config, operator, replace(PC, school_id=ward.school.id), clock.now())
+
+
+def test_an_approval_that_nobody_used_ends_with_its_school_year(
+    config: Config, morning: time_machine.Traveller
+) -> None:
+    found = approved(config)
+    morning.move_to(datetime(2029, 2, 1, 5, 50, tzinfo=JAPAN))
+    with pytest.raises(NotAllowed, match="approval_over"):
+        code_for(config, found)
+
+
+def test_a_password_that_is_set_at_a_known_device_names_it(config: Config, ward: Ward) -> None:
+    found = school_pc(config, ward)
+    colleague = Account.get(Account.login_id == "kyoto")
+    link, _ = invitation.issue(config, inside(config, "kutan"), colleague, clock.now())
+    invitation.accept(
+        config, link, "kumo-ga-nagareru-oka-5", network=OFFICE, now=clock.now(), device_id=found.id
+    )
+    assert Audit.get(Audit.act == "invitation.used").device_id == found.id

@@ -313,6 +313,15 @@ def test_who_comes_back_after_years_is_invited_anew(ward: Ward, officer: Actor) 
         enter(ward, "sensei", PASSWORD)
 
 
+def test_a_login_id_that_was_another_person_s_is_not_given_out_again(ward: Ward, officer: Actor) -> None:
+    """Else the records of the one would stand under the name of the other (R27)."""
+    gone = Account.get_by_id(hire(ward, "gone", Role.STAFF, ward.school).account_id)
+    handover.end(officer, [gone], ward.school.id, clock.now())
+    with pytest.raises(NotAllowed, match="another_person"):
+        approve(ward, officer, name(ward, "gone", display_name="教諭 別の 人"))
+    assert Account.get_by_id(gone.id).state == "ended"
+
+
 def test_suspended_is_suspended_everywhere_at_the_next_click(ward: Ward, officer: Actor) -> None:
     person = Account.get_by_id(hire(ward, "sensei", Role.STAFF, ward.school, ward.other).account_id)
     admin, sender = enter(ward, "sensei", PASSWORD), enter(ward, "sensei", PASSWORD, Zone.SENDER)

@@ -213,6 +213,31 @@ def test_a_record_dated_back_behind_a_checkpoint_is_found(record: Config) -> Non
     difference = found(record)
     assert difference is not None
     assert (difference.kind, difference.position) == (Kind.BACKDATED, 700)
+    checked = office(record)
+    assert (checked.returncode, "the record at place 700 has a time before" in checked.stdout) == (3, True)
+
+
+def test_a_record_dated_back_hides_nothing_that_comes_after_it(record: Config) -> None:
+    with time_machine.travel(clock.now() - timedelta(days=2), tick=True):
+        act()
+    sealed(record)
+    act(20)
+    sealed(record)
+    Audit.delete().where(Audit.id == place(710).audit_id).execute()
+    report = verify.verify(record)
+    assert (report.difference.kind, report.backdated.position) == (Kind.DELETED, 700)  # type: ignore[union-attr]
+
+
+def test_a_record_dated_back_at_which_somebody_has_looked_is_counted_and_no_alarm(record: Config) -> None:
+    with time_machine.travel(clock.now() - timedelta(days=2), tick=True):
+        act()
+    sealed(record)
+    verify.examine(700)
+    sealed(record)
+    report = verify.verify(record)
+    assert (report.difference, report.examined) == (None, 1)
+    checked = office(record)
+    assert (checked.returncode, "1 were dated back" in checked.stdout) == (0, True), checked.stdout
 
 
 def test_a_sealer_that_stands_still_for_a_day_is_found(record: Config) -> None:

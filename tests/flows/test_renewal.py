@@ -13,7 +13,7 @@ from appliance.device import Request
 from appliance.enrolment import Enrolled
 from appliance.errors import NotAllowed, TextInvalid, WrongState
 from appliance.models import Account, AccountSchool, Audit, Device
-from tests.flows.proving import OFFICE, inside
+from tests.flows.proving import OFFICE, changed, inside
 from tests.flows.test_devices import JAPAN, PHONE, approved, begin, code_for, config, enrolled
 from tests.flows.ward import Ward
 
@@ -95,6 +95,10 @@ def test_before_march_there_is_nothing_to_ask(config: Config, phone: Enrolled) -
     assert not renewal.due(config, row(phone), clock.now())
     with pytest.raises(WrongState):
         renewal.ask(config, inside(config), row(phone), PHONE, clock.now())
+
+
+def test_more_days_of_grace_during_the_year_make_nobody_ask(config: Config, phone: Enrolled) -> None:
+    assert not renewal.due(changed(config, "devices", grace_days=20), row(phone), clock.now())
 
 
 def test_a_phone_that_was_given_back_is_not_kept(

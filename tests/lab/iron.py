@@ -24,7 +24,7 @@ CONSOLE = places.LOGS / "console.log"
 _BOOT, _STICK, _SOCKET = FOLDER / "boot.img", FOLDER / "stick.img", FOLDER / "console"
 _PROGRAMS = ("qemu-system-x86_64", "cryptsetup", "debugfs")
 _PROMPT = b"Please unlock disk"
-_UP_S = 400.0
+_UP_S = 900.0
 _DISK_MB, _HEADER_MB, _BOOT_MB = 5000, 32, 300
 _WIRES = {"front": "52:54:00:10:77:01", "rack": "52:54:00:10:77:02"}
 
@@ -185,10 +185,12 @@ def asks(within_s: float = _UP_S) -> bool:
 
 
 def type_passphrase() -> None:
-    """Somebody stands before it."""
+    """Somebody stands before it, and types no faster than its port takes letters."""
     with socket.socket(socket.AF_UNIX) as console:
         console.connect(str(_SOCKET))
-        console.sendall(f"{nodes.PASSPHRASE}\r".encode())
+        for letter in f"{nodes.PASSPHRASE}\n":
+            console.sendall(letter.encode())
+            time.sleep(0.05)
 
 
 def wait(node: Node, *, within_s: float = _UP_S) -> None:

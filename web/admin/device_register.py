@@ -14,6 +14,7 @@ from appliance.errors import NotAllowed
 from web.common import page
 from web.staff import actor, desk
 
+_DECISIONS = ("approve", "refuse")
 pages = Blueprint("device_register", __name__, url_prefix="/ward/devices")
 
 
@@ -37,10 +38,10 @@ def renewals() -> ResponseReturnValue:
     _only_the_ward()
     waiting = renewal.waiting(desk().config, clock.now())
     chosen = set(request.form.getlist("device"))
-    if request.method == "POST" and chosen:
+    decision = request.form.get("decision", "")
+    if decision in _DECISIONS and chosen:
         found = [row for row in waiting if str(row.id) in chosen]
-        approve = request.form.get("decision") == "approve"
-        renewal.decide(desk().config, actor(), found, approve=approve, now=clock.now())
+        renewal.decide(desk().config, actor(), found, approve=decision == "approve", now=clock.now())
         return redirect(url_for(".renewals"), 303)
     error = _("端末を選んでください。") if request.method == "POST" else ""
     return page("admin/renewals.html", devices=waiting, error=error, status=422 if error else None)
@@ -51,8 +52,9 @@ def decide(device_id: int) -> ResponseReturnValue:
     """What was stated, and yes or no."""
     _only_the_ward()
     found = access.device(actor(), device_id)
-    if request.method == "POST":
-        device.decide(actor(), found, approve=request.form.get("decision") == "approve", now=clock.now())
+    decision = request.form.get("decision", "")
+    if decision in _DECISIONS:
+        device.decide(actor(), found, approve=decision == "approve", now=clock.now())
         return redirect(url_for(".all"), 303)
     return page("admin/device.html", device=found, fingerprint=device.fingerprint, now=clock.now())
 

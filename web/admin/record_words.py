@@ -122,7 +122,6 @@ RESULTS = {
     "suspended": later("止められているアカウント"),
     "throttled": later("間違いが続いたため、しばらく受け付けない"),
     "not_your_device": later("ほかの人の端末"),
-    "approval_over": later("承認された年度の終わった端末"),
     "passkey": later("パスキーで確認できなかった"),
     "code": later("コードの間違い"),
     "replayed": later("使われたコード"),

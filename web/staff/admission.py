@@ -13,7 +13,7 @@ from flask import Flask, Response, current_app, g, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from appliance import admission, clock, device, renewal
+from appliance import access, admission, clock, device, renewal
 from appliance.models import Device
 from web.common import cookies, page
 from web.common.language import later, moment
@@ -102,7 +102,9 @@ def notices() -> list[tuple[str, str]]:
         )  # fmt: skip
         said.append((text, ""))
     found = known_device()
-    if found is not None and renewal.due(desk().config, found, clock.now()):
+    who = g.get("actor")
+    keeps = found is not None and who is not None and access.may_keep(who, found) is None
+    if found is not None and keeps and renewal.due(desk().config, found, clock.now()):
         said.append(_of_the_year(found))
     return said
 

@@ -1,0 +1,73 @@
+"""Two officers, two schools, two tabs: what happens at the same moment ends as if one had come first."""
+
+from functools import partial
+
+import pytest
+
+from appliance import account, clock
+from appliance.account import factor, handover, invitation, second_step
+from appliance.account.second_step import Proof
+from appliance.actor import Role
+from appliance.config import Config
+from appliance.errors import FactorRefused
+from appliance.models import Account, AccountSchool, Factor, Invitation
+from tests.flows.proving import add_key, changed, inside, keyring, login, person
+from tests.flows.ward import Ward, together
+
+TRIES = 5
+
+
+@pytest.fixture
+def config(ward: Ward) -> Config:
+    person(ward, "kutan", Role.WARD_OFFICER)
+    return ward.config
+
+
+def test_whose_work_ends_at_both_schools_at_once_has_no_account_left(config: Config, ward: Ward) -> None:
+    officer = inside(config, "kutan")
+    for number in range(TRIES):
+        teacher = account.add(
+            config, login_id=f"t{number}", role=Role.STAFF, display_name="x",
+            school_ids=[ward.school.id, ward.other.id], password="ajisai-no-saku-michi-7", now=clock.now(),
+        )  # fmt: skip
+        together(
+            *(
+                partial(handover.end, officer, [teacher], school.id, clock.now())
+                for school in (ward.school, ward.other)
+            )
+        )
+        assert not AccountSchool.select().where(AccountSchool.account == teacher).exists()
+        assert Account.get_by_id(teacher.id).state == "ended"
+
+
+def test_of_two_invitations_at_once_one_is_good(config: Config, ward: Ward) -> None:
+    officer = inside(config, "kutan")
+    for number in range(TRIES):
+        teacher = person(ward, f"i{number}")
+        together(*[lambda: invitation.issue(config, officer, teacher, clock.now())] * 2)  # noqa: B023
+        living = Invitation.select().where(Invitation.account == teacher, Invitation.ended_at.is_null())
+        assert living.count() == 1
+
+
+def test_of_two_last_factors_one_stays(config: Config, ward: Ward) -> None:
+    strict = changed(config, "factors", required_for=["staff"])
+    for number in range(TRIES):
+        person(ward, f"f{number}")
+        who = inside(config, f"f{number}")
+        for _each in range(2):
+            add_key(config, who)
+        mine = factor.of(who.account_id, who.zone)
+        together(*(partial(factor.remove, strict, who, row) for row in mine))
+        assert Factor.select().where(Factor.account == who.account_id).count() == 1
+
+
+def test_a_passkey_that_is_wrong_again_and_again_keeps_nobody_else_out(config: Config, ward: Ward) -> None:
+    """At a school's network, where a colleague sits at a browser that nobody knows."""
+    person(ward, "sensei")
+    person(ward, "kyoto")
+    who = inside(config, "sensei")
+    add_key(config, who)
+    for _try in range(config.account.failures_per_network_per_quarter_hour + 1):
+        with pytest.raises(FactorRefused):
+            second_step.confirm(config, keyring(config), who, Proof("passkey", "x"), clock.now())
+    login(config, "kyoto")

@@ -1,0 +1,182 @@
+"""Whoever has taken over a zone writes rows that no program of ours writes; the others work on.
+
+What the zone's role may not write is refused by PostgreSQL; what it may is read without a fault.
+"""
+
+from collections.abc import Callable
+
+import psycopg
+import pytest
+
+from appliance import account, audit, clock, delivery, device, notice
+from appliance.account import throttle
+from appliance.config import Zone
+from appliance.models import Account, Address, Audit, Delivery, NoticeAddress
+from appliance.record import seal, trust, verify
+from appliance.record.verify import Kind
+from tests.web.staff.ward import PASSWORD, Clerk, Ward, write
+from tests.zones.conftest import Intruder
+from web.admin.app import create_app
+
+pytestmark = pytest.mark.postgres
+
+Enter = Callable[[Zone], Intruder]
+NEVER = 2**63 - 1
+"""Microseconds: a moment that no calendar has."""
+
+LETTER = {
+    "kind": "welcome", "site": "other", "lane": 1, "turn": 1, "state": "queued", "attempts": 0, "next_at": 0,
+    "expires_at": 4_102_444_800_000_000, "about": "", "code": 0, "enhanced": "", "reason": "",
+    "uncertain": False, "created_at": 1_800_000_000_000_000,
+}  # fmt: skip
+"""What the guardian form may queue."""
+
+
+def insert(him: Intruder, table: str, row: dict[str, object]) -> None:
+    him.run(
+        f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join(['%s'] * len(row))})",
+        *row.values(),
+    )
+
+
+def letter(**other: object) -> dict[str, object]:
+    to = Address.select(Address.id, Address.school_id).get()
+    return LETTER | {"address_id": to.id, "school_id": to.school_id} | other
+
+
+def test_the_guardian_form_queues_its_letters(ward: Ward, intruder: Enter) -> None:
+    insert(intruder(Zone.GUARDIAN), "delivery", letter())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"school_id": 999_999},
+        {"attempts": 2**31 - 1},
+        {"lane": 0},
+        {"turn": -(2**63)},
+        {"turn": NEVER},
+        {"state": "accepted"},
+        {"about": "x"},
+    ],
+    ids=str,
+)
+def test_what_would_stand_in_the_way_of_all_mail_it_does_not(
+    ward: Ward, intruder: Enter, other: dict[str, object]
+) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        insert(intruder(Zone.GUARDIAN), "delivery", letter(**other))
+
+
+def test_a_letter_that_never_ends_is_claimed_as_any_other(ward: Ward, intruder: Enter) -> None:
+    insert(intruder(Zone.GUARDIAN), "delivery", letter(expires_at=NEVER, created_at=-NEVER))
+    claims = delivery.claim("w", "other", limit=50, lease_s=60, now=clock.now())
+    assert [each.expires_at.year for each in claims if each.turn == 1] == [2200]
+
+
+def test_the_sender_site_takes_no_other_turn_and_no_try(ward: Ward, intruder: Enter) -> None:
+    him = intruder(Zone.SENDER)
+    mine = Delivery.select(Delivery.id).limit(1).get().id
+    for what in ("turn = -1", f"turn = {NEVER}", "attempts = 2147483647", "school_id = 999999"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            him.run(f"UPDATE delivery SET {what} WHERE id = %s", mine)
+
+
+def test_a_notice_of_no_time_is_told_and_the_mail_goes_on(ward: Ward, intruder: Enter) -> None:
+    principal = Account.get(Account.login_id == "kocho")
+    NoticeAddress.create(account=principal, address=Address.get(), since=clock.now())
+    notice.tell(ward.config, clock.now())
+    him = intruder(Zone.SENDER)
+    insert(him, "notice", {"account_id": principal.id, "what": "login.new_browser", "at": NEVER})
+    assert notice.tell(ward.config, clock.now()) == 1
+
+
+def test_nobody_is_kept_out_of_the_administration_site_by_the_other(ward: Ward, intruder: Enter) -> None:
+    him = intruder(Zone.SENDER)
+    failure = {"login_hash": throttle.login_hash("kocho"), "network": "192.0.2.1"}
+    for at in (NEVER, clock.now().timestamp() * 1_000_000 // 1):
+        for _try in range(ward.config.account.failures_per_account_per_quarter_hour + 1):
+            insert(him, "login_failure", failure | {"zone": "sender", "at": int(at)})
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            insert(him, "login_failure", failure | {"zone": "admin", "at": int(at)})
+    entered = account.login(
+        ward.config, Zone.ADMIN, "kocho", PASSWORD, network="192.0.2.1", now=clock.now()
+    )  # fmt: skip
+    assert entered
+
+
+def test_the_code_of_a_school_device_is_not_to_be_seen_from_outside(ward: Ward, intruder: Enter) -> None:
+    device.first(ward.config, "職員室", ward.school.id, clock.now())
+    assert intruder(Zone.SENDER).run("SELECT id FROM device WHERE kind = 'school'") == []
+
+
+def forged(him: Intruder, at: int) -> None:
+    row = {
+        "at": at, "account_id": 1, "role": "principal", "zone": "sender", "network": "", "act": "login",
+        "object_kind": "x", "result": "ok", "detail": "{}", "reason": "",
+    }  # fmt: skip
+    insert(him, "audit", row)
+
+
+@pytest.mark.parametrize("at", [NEVER, -NEVER])
+def test_a_record_of_no_time_is_sealed_and_shown(ward: Ward, intruder: Enter, at: int) -> None:
+    signer = trust.sealer(ward.config)
+    forged(intruder(Zone.SENDER), at)
+    assert seal.seal(ward.config, signer, clock.now(), everywhere=True)
+    admin = Clerk(create_app(ward.config))
+    admin.login("kutan")
+    assert admin.open("/records").status_code == 200
+    assert verify.verify(ward.config).difference is None
+
+
+def test_a_record_dated_back_hides_no_deletion(ward: Ward, intruder: Enter) -> None:
+    signer = trust.sealer(ward.config)
+    audit.record_operation(audit.Act.RIGHTS_GIVEN, "database", None)
+    seal.seal(ward.config, signer, clock.now(), everywhere=True)
+    forged(intruder(Zone.SENDER), 0)
+    audit.record_operation(audit.Act.RIGHTS_GIVEN, "database", None)
+    seal.seal(ward.config, signer, clock.now(), everywhere=True)
+    before = verify.verify(ward.config)
+    assert before.difference is not None
+    assert before.difference.kind is Kind.BACKDATED
+    last = Audit.select().order_by(Audit.id.desc()).get().id
+    Audit.delete().where(Audit.id == last).execute()
+    after = verify.verify(ward.config)
+    assert after.difference is not None
+    assert after.difference.kind is Kind.DELETED
+    assert after.backdated == before.difference
+
+
+@pytest.mark.parametrize(
+    "page", ["/schools/{school}/registrants", "/registrants/{row}", "/registrants/{row}/remove"]
+)
+def test_a_name_that_nobody_can_read_closes_no_page(ward: Ward, intruder: Enter, page: str) -> None:
+    row = registered_with_garbage(ward, intruder)
+    staff = Clerk(create_app(ward.config))
+    staff.login("kocho")
+    assert staff.open(page.format(school=ward.school.id, row=row)).status_code == 200
+    assert "〓〓〓" in staff.page
+
+
+def test_nor_a_call_sheet_and_it_can_be_removed(ward: Ward, intruder: Enter) -> None:
+    row = registered_with_garbage(ward, intruder)
+    staff = Clerk(create_app(ward.config))
+    staff.login("kocho")
+    written = write(staff, urgent=True)
+    assert staff.open(f"/broadcasts/{written}/call-sheet").status_code in (200, 404)
+    staff.open(f"/registrants/{row}/remove")
+    staff.send()
+    assert staff.status == 200
+    assert "〓〓〓" not in staff.open(f"/schools/{ward.school.id}/registrants").text
+
+
+def registered_with_garbage(ward: Ward, intruder: Enter) -> int:
+    row: int = ward.ask("mallory@example.jp")
+    him = intruder(Zone.GUARDIAN)
+    ((child,),) = him.run("SELECT id FROM child WHERE school_id = %s LIMIT 1", ward.school.id)
+    him.run(
+        "UPDATE registration SET state = 'confirmed', child_id = %s, guardian_name_sealed = 'garbage',"
+        " confirmed_at = %s WHERE id = %s",
+        child, NEVER, row,
+    )  # fmt: skip
+    return row
