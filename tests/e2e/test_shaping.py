@@ -41,13 +41,22 @@ def test_a_worker_that_joins_in_the_middle_takes_its_share_and_no_more(
 ) -> None:
     with House(tmp_path / "house", sqlite_url, connections=4) as house:
         receiver = house.receiver(delay_s=0.05)
-        sent = house.send(*house.school(500), urgent=True)
+        school, principal = house.school(500)
+        sent = [house.send(school, principal, urgent=True)]
         house.worker("1")
         until(lambda: len(receiver.mails()) >= 20, why="it is on its way")
         house.worker("2")
         until(lambda: house.installation.divided("1", "2"), why="both count")
-        until(lambda: '"delivery.claimed"' in house.log("2"), why="the second has work")
-        house.wait_until(sent, ACCEPTED, 500)
+
+        def the_second_has_work() -> bool:
+            """However long it took to come: there is enough left for it."""
+            if Delivery.select().where(Delivery.state == DeliveryState.QUEUED).count() < 200:
+                sent.append(house.send(school, principal, urgent=True))
+            return '"delivery.claimed"' in house.log("2")
+
+        until(the_second_has_work, within_s=30)
+        for each in sent:
+            house.wait_until(each, ACCEPTED, 500)
         most, _ = receiver.door()
         assert most == 4
 

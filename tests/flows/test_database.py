@@ -250,7 +250,8 @@ def end_connections(url: str) -> int:
     with psycopg.connect(url, autocommit=True) as other:
         ended = other.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            "WHERE datname = current_database() AND pid <> pg_backend_pid() "
+            "AND backend_type = 'client backend'"  # autovacuum comes when it likes
         )
         return len(ended.fetchall())
 

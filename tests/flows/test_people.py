@@ -177,7 +177,7 @@ def test_a_teacher_here_who_becomes_principal_there_is_no_principal_here(ward: W
     teacher = hire(ward, "sensei", Role.STAFF, ward.school)
     named = name(
         ward, "sensei", actor=hire(ward, "kutan2", Role.WARD_OFFICER), role=Role.PRINCIPAL,
-        duty=Duty.MANAGER, school_id=ward.other.id,
+        duty=Duty.MANAGER, school_id=ward.other.id, display_name="senseiさん",
     )  # fmt: skip
     with pytest.raises(NotAllowed, match="other_role"):
         approve(ward, officer, named)
@@ -307,7 +307,7 @@ def test_whose_last_school_ends_loses_the_account_who_has_another_keeps_it(ward:
 def test_who_comes_back_after_years_is_invited_anew(ward: Ward, officer: Actor) -> None:
     person = Account.get_by_id(hire(ward, "sensei", Role.STAFF, ward.school).account_id)
     handover.end(officer, [person], ward.school.id, clock.now())
-    again = approve(ward, officer, name(ward, "sensei"))
+    again = approve(ward, officer, name(ward, "sensei", display_name=person.display_name))
     assert (again.id, Account.get_by_id(person.id).state) == (person.id, "invited")
     with pytest.raises(LoginRefused):
         enter(ward, "sensei", PASSWORD)
