@@ -77,13 +77,17 @@ def apply(config: Config) -> None:
         raise OperatorError(f"the grants were not applied, nothing has changed: {error}") from None
 
 
-def columns(table: str, which: Columns) -> tuple[str, ...]:
-    """The column names that `which` stands for."""
+def columns(table: str, which: Columns, verb: str) -> tuple[str, ...]:
+    """The column names that `which` stands for. Numbers that the database gives are nobody's to insert or
+    change: one that is taken beforehand would fail whoever gets it."""
     if isinstance(which, tuple):
         return which
     if which == "none":
         return ()
-    return tuple(_MODELS[table].column_names(sealed=which == "all"))
+    model = _MODELS[table]
+    names = model.column_names(sealed=which == "all")
+    given = () if verb == "SELECT" else model.numbered()
+    return tuple(name for name in names if name not in given)
 
 
 _MODELS = {model.table_name(): model for model in ALL}
@@ -109,7 +113,7 @@ def _statements(config: Config) -> Iterator[sql.Composed]:
 
 def _grants(table: str, role: sql.Identifier, rights: Rights) -> Iterator[sql.Composed]:
     for verb, which in (("SELECT", rights.select), ("INSERT", rights.insert), ("UPDATE", rights.update)):
-        if names := columns(table, which):
+        if names := columns(table, which, verb):
             listed = sql.SQL(", ").join([sql.Identifier(each) for each in names])
             yield sql.SQL("GRANT {} ({}) ON {} TO {}").format(
                 sql.SQL(verb), listed, sql.Identifier(table), role

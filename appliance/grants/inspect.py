@@ -57,7 +57,7 @@ def _wanted(holder: Holder) -> set[Right]:
         if rights is None:
             continue
         for verb, which in (("SELECT", rights.select), ("INSERT", rights.insert), ("UPDATE", rights.update)):
-            wanted |= {(verb, table, column) for column in columns(table, which)}
+            wanted |= {(verb, table, column) for column in columns(table, which, verb)}
         if rights.delete:
             wanted.add(("DELETE", table, ""))
     return wanted

@@ -6,7 +6,7 @@ too. So a zone whose database role may not read sealed columns need not think of
 
 from typing import Any
 
-from peewee import DatabaseProxy, Model
+from peewee import AutoField, DatabaseProxy, Model
 
 from appliance.models.fields import SealedField
 
@@ -37,6 +37,12 @@ class Table(Model):  # type: ignore[misc]  # peewee is untyped
         """As SQL knows them; with the sealed ones or without."""
         fields = cls._meta.sorted_fields if sealed else cls.unsealed()
         return [str(field.column_name) for field in fields]
+
+    @classmethod
+    def numbered(cls) -> tuple[str, ...]:
+        """The column whose number the database gives, if there is one."""
+        key = cls._meta.primary_key
+        return (str(key.column_name),) if isinstance(key, AutoField) else ()
 
     @classmethod
     def unsealed(cls) -> list[Any]:

@@ -36,7 +36,9 @@ def test_granting_again_changes_nothing(database: Config) -> None:
 def test_sealed_values_are_read_only_by_zones_that_open_them() -> None:
     readers = {
         f"{table}.{column}": {
-            zone.value for zone, rights in GRANTS[table].items() if column in columns(table, rights.select)
+            zone.value
+            for zone, rights in GRANTS[table].items()
+            if column in columns(table, rights.select, "SELECT")
         }
         for table, sealed in SEALED.items()
         for column in sealed

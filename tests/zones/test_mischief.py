@@ -58,6 +58,7 @@ def test_the_guardian_form_queues_its_letters(ward: Ward, intruder: Enter) -> No
         {"turn": NEVER},
         {"state": "accepted"},
         {"about": "x"},
+        {"id": 4711},
     ],
     ids=str,
 )
