@@ -11,7 +11,7 @@ from peewee import IntegrityError
 
 from appliance import access, audit, db, states
 from appliance.account import password as passwords
-from appliance.account.people import NAME_MAX, add, checked_login_id
+from appliance.account.people import NAME_MAX, add, checked_login_id, hold
 from appliance.actor import Actor, Duty, Role
 from appliance.config import Config
 from appliance.errors import NotAllowed, TextInvalid, WrongState
@@ -95,6 +95,8 @@ def approve(config: Config, actor: Actor, found: PersonReport, now: datetime) ->
             )  # fmt: skip
             audit.record(actor, audit.Act.ACCOUNT_ADDED, "account", account.id, role=found.role)
         else:
+            hold(account)
+            account = Account.get_by_id(account.id)
             _take_up(account, found)
         if found.school_id is not None:
             AccountSchool.insert(account=account, school=found.school_id).on_conflict_ignore().execute()

@@ -18,7 +18,9 @@ from tests.lab.host import LabRefused
 from tests.lab.places import Node
 
 VOLUME = "/dev/vda"
-BOOK = places.ROOT / "tests/lab/iron.yml"
+_BOOK = places.ROOT / "tests/lab/iron.yml"
+_INSTALLED = ("linux-image-amd64", "cryptsetup-initramfs", "e2fsprogs", "apparmor")
+"""By Debian's installer; a container has none of them."""
 IDLE = (
     "karamail-*", "patroni*", "etcd*", "prometheus*", "nginx*", "keepalived*", "pgbackrest*", "certbot*",
     "apt-daily*", "dpkg-db-backup*", "dailyaidecheck*", "unattended-upgrades*", "e2scrub*", "fstrim*",
@@ -92,7 +94,7 @@ def _install(root: Path, node: Node) -> None:
         host.run("chroot", root, "systemctl", "enable", "systemd-networkd")
         host.run(
             "chroot", root, "env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get", "install",
-            "--yes", "--no-install-recommends", "linux-image-amd64", "cryptsetup-initramfs", "e2fsprogs",
+            "--yes", "--no-install-recommends", *_INSTALLED,
             timeout_s=400,
         )  # fmt: skip
     finally:
@@ -233,4 +235,8 @@ def give_place_back(node: Node) -> None:
 
 def play() -> None:
     """What of the playbook depends on whose kernel it is; it waits longer for answers than for a node's."""
-    deployment.play(["-i", str(INVENTORY), "--timeout", "120"], book=str(BOOK))
+    for beside in ("group_vars", "templates"):  # where Ansible looks for them
+        (FOLDER / beside).unlink(missing_ok=True)
+        (FOLDER / beside).symlink_to(deployment.ANSIBLE / beside)
+    book = Path(shutil.copy(_BOOK, FOLDER))
+    deployment.play(["-i", str(INVENTORY), "--timeout", "120"], book=str(book))
