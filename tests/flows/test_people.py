@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from appliance import account, clock
-from appliance.account import handover, invitation, register, report, training
+from appliance.account import handover, invitation, register, report
 from appliance.actor import Actor, Duty, Role
 from appliance.config import Zone
 from appliance.errors import InvitationInvalid, LoginRefused, NotAllowed, NotYours, TextInvalid, WrongState
@@ -372,37 +372,3 @@ def test_only_the_ward_moves_people(ward: Ward) -> None:
     person = Account.get_by_id(hire(ward, "t-1", Role.STAFF, ward.school).account_id)
     with pytest.raises(NotAllowed, match="ward_decides"):
         handover.move(ward.actor(), [person], ward.school.id, ward.other.id, clock.now())
-
-
-# --- registers and training
-
-
-def test_the_register_says_who_manages_who_handles_and_who_approved_it(ward: Ward, officer: Actor) -> None:
-    Account.update(duty="manager").where(Account.id == ward.account_id).execute()
-    AccountSchool.create(account=ward.account_id, school=ward.school)
-    person = approve(ward, officer, name(ward))
-    ended = Account.get_by_id(hire(ward, "gone", Role.STAFF, ward.school).account_id)
-    handover.end(officer, [ended], ward.school.id, clock.now())
-    manager, handler = register.of_school(ward.config, ward.school.id, clock.now())
-    assert (manager.login_id, manager.duty, manager.approved_by) == ("kocho", Duty.MANAGER, "")
-    assert (handler.account_id, handler.duty) == (person.id, Duty.HANDLER)
-    assert (handler.reported_by, handler.approved_by) == ("校長", "kutanさん")
-    (line, other) = register.of_ward(ward.config, clock.now())
-    assert (line.managers, line.handlers, line.untrained, other.managers) == (["校長"], 1, 2, [])
-
-
-def test_the_rules_are_read_once_in_every_school_year(
-    morning: time_machine.Traveller, ward: Ward, officer: Actor
-) -> None:
-    def missing() -> list[str]:
-        return [person.login_id for person, _ in register.untrained(ward.config, clock.now())]
-
-    assert missing() == ["kocho", "kutan"]
-    for _ in range(2):
-        training.acknowledge(ward.config, ward.actor(), clock.now())
-    assert missing() == ["kutan"]
-    assert Audit.select().where(Audit.act == "training.acknowledged").count() == 1
-    morning.shift(timedelta(days=357))  # 31 March
-    assert missing() == ["kutan"]
-    morning.shift(timedelta(days=1))
-    assert missing() == ["kocho", "kutan"]

@@ -75,13 +75,16 @@ def test_what_the_kernel_tells_and_lets_happen_is_as_written(machine: Node) -> N
     assert {key.strip(): value.strip() for key, _, value in (line.partition("=") for line in live)} == wanted
 
 
+_DENIED_FOR_GOOD = 'profile="unbound".*capname="net_admin"'
+"""Larger buffers than the kernel gives to everybody; it goes on without (docs/security/hardening.md)."""
+
+
 def test_apparmor_confines_and_nothing_of_ours_misses_what_it_denies(machine: Node) -> None:
     profiles = json.loads(told(machine, "aa-status --json"))["processes"]
     confined = {path.rpartition("/")[2] for path, each in profiles.items() if each[0]["status"] == "enforce"}
     assert {"chronyd", "unbound"} <= confined
-    assert (
-        told(machine, "journalctl --boot --no-pager --output cat --grep 'apparmor=\"DENIED\"' || true") == ""
-    )
+    denied = "journalctl --boot --no-pager --output cat --grep 'apparmor=\"DENIED\"'"
+    assert told(machine, f"{denied} | grep -v '{_DENIED_FOR_GOOD}' || true") == ""
 
 
 def test_audit_writes_down_what_was_asked_until_the_next_boot(machine: Node) -> None:
