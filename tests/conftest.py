@@ -13,13 +13,14 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
 
-from appliance import db, keys
+from appliance import clock, db, keys
 from appliance.config import Config
 from appliance.keys import record
 from tests.support.postgres import Cluster
@@ -185,6 +186,13 @@ def furnished_url(request: pytest.FixtureRequest) -> str:
     engine = "postgres" if TIERS["postgres"]() is None else "sqlite"
     found: str = request.getfixturevalue(f"furnished_{engine}_url")
     return found
+
+
+@pytest.fixture(autouse=True)
+def own_clock() -> Iterator[None]:
+    """What a process follows (a relay goes by the database's clock) ends with the test."""
+    yield
+    clock.follow(timedelta(0))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -304,7 +304,7 @@ POLICIES: dict[str, dict[Holder, tuple[Policy, ...]]] = {
     "recovery_code": _FACTORS,
     "device": {
         _S: (
-            Policy("select", _NOT_THE_SCHOOLS),
+            Policy("select"),
             Policy("insert", check=_NOT_THE_SCHOOLS),
             Policy("update", _NOT_THE_SCHOOLS, _NOT_THE_SCHOOLS),
             Policy("delete"),

@@ -1,7 +1,6 @@
 """A node's clock is wrong by a minute and a half: the workers of all nodes still mean the same by a lease."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,16 +16,9 @@ WRONG = timedelta(seconds=90)
 A_MOMENT = timedelta(seconds=20)
 
 
-@pytest.fixture
-def own_clock() -> Iterator[None]:
-    """What this process follows ends with the test."""
-    yield
-    clock.follow(timedelta(0))
-
-
 @pytest.mark.parametrize("wrong", [WRONG, -WRONG], ids=["ahead", "behind"])
 def test_a_relay_on_a_wrong_clock_is_seen_at_the_right_time_and_takes_nothing(
-    ward: Ward, own_clock: None, wrong: timedelta
+    ward: Ward, wrong: timedelta
 ) -> None:
     """On SQLite all workers are on one machine, with one clock, right or wrong."""
     ward.broadcast_to(2, sites=("docomo",))

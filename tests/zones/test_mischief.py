@@ -8,7 +8,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from appliance import account, audit, clock, delivery, device, notice
+from appliance import account, audit, clock, delivery, notice
 from appliance.account import throttle
 from appliance.config import Zone
 from appliance.models import Account, Address, Audit, Delivery, NoticeAddress
@@ -104,11 +104,6 @@ def test_nobody_is_kept_out_of_the_administration_site_by_the_other(ward: Ward, 
         ward.config, Zone.ADMIN, "kocho", PASSWORD, network="192.0.2.1", now=clock.now()
     )  # fmt: skip
     assert entered
-
-
-def test_the_code_of_a_school_device_is_not_to_be_seen_from_outside(ward: Ward, intruder: Enter) -> None:
-    device.first(ward.config, "職員室", ward.school.id, clock.now())
-    assert intruder(Zone.SENDER).run("SELECT id FROM device WHERE kind = 'school'") == []
 
 
 def forged(him: Intruder, at: int) -> None:
