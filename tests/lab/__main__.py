@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tests.lab import authority, deployment, host, nodes, places, processes, wires
+from tests.lab import authority, deployment, host, iron, nodes, places, processes, wires
 from tests.lab.host import LabRefused
 
 _PYTEST = (sys.executable, "-m", "pytest", "--timeout", "600")
@@ -75,7 +75,8 @@ def down() -> None:
     for node in places.NODES:
         nodes.forget(node)
     wires.remove()
-    for made in (places.KEY.parent, places.SECRETS, places.MAILBOXES.parent, authority.PUBLIC, places.RUN):
+    folders = (places.KEY.parent, places.SECRETS, places.MAILBOXES.parent, authority.PUBLIC, places.RUN)
+    for made in (*folders, iron.FOLDER):
         shutil.rmtree(made, ignore_errors=True)
 
 

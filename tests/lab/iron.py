@@ -87,6 +87,11 @@ def _install(root: Path, node: Node) -> None:
             wanted.unlink()
     bundle = root / "srv/karamail-bundle"
     bundle.mkdir(parents=True, exist_ok=True)
+    # As the role writes it: it finds the file as it wants it, and the image for the start is made here.
+    (root / "etc/initramfs-tools/conf.d").mkdir(parents=True, exist_ok=True)
+    (root / "etc/initramfs-tools/conf.d/karamail").write_text(
+        f"IP={node.rack}:::255.255.255.0:{node.name}:rack0:off\n"
+    )
     mounted = [(places.BUNDLE, bundle), *((Path("/", name), root / name) for name in ("proc", "sys", "dev"))]
     for source, target in mounted:
         host.run("mount", "--bind", source, target)
