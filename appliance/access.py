@@ -299,13 +299,13 @@ def may_keep(actor: Actor, found: Device) -> str | None:
 def may_answer_for(actor: Actor, found: Device) -> str | None:
     """Who gives a device its code and ends it: the ward any; a person their own; a school's, who asked for it
     while they work there, and its principal. No school device is touched from outside its site."""
-    asked = found.holder_id == actor.account_id
+    inside = actor.zone is Zone.ADMIN
+    answers = found.holder_id == actor.account_id
     if found.kind == "school":
-        at_its_school = found.school_id in actor.school_ids and (asked or actor.role is Role.PRINCIPAL)
-        answers = actor.zone is Zone.ADMIN and (at_its_school or actor.role is Role.WARD_OFFICER)
-    else:
-        answers = asked or (actor.zone is Zone.ADMIN and actor.role is Role.WARD_OFFICER)
-    return None if answers else "not_your_device"
+        at_its_school = inside and found.school_id in actor.school_ids
+        answers = at_its_school and (answers or actor.role is Role.PRINCIPAL)
+    of_the_ward = inside and actor.role is Role.WARD_OFFICER
+    return None if answers or of_the_ward else "not_your_device"
 
 
 def account(actor: Actor, account_id: int) -> Account:

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from appliance import clock, delivery, log
 from appliance.address import Address
 from appliance.delivery import Claimed
-from appliance.errors import KaramailError
-from smtp.render import UNREADABLE, Renderer
+from smtp.render import UNWRITABLE, Renderer
 
 _SLICE = 64
 """Mails that are signed before the database thread looks at the queue again: some 25 ms."""
@@ -55,6 +54,6 @@ class Ahead:
             return None
         try:
             return self._renderer.sign_ahead(row, recipient)
-        except (KaramailError, *UNREADABLE) as error:
+        except UNWRITABLE as error:
             log.rendering_failed(row.id, error)
             return None

@@ -16,8 +16,7 @@ from typing import Protocol
 from appliance import clock, log
 from appliance.address import Address
 from appliance.delivery import Claimed, Journal, Kind, Outcome, Reason, Result
-from appliance.errors import KaramailError
-from smtp.render import UNREADABLE, Renderer
+from smtp.render import UNWRITABLE, Renderer
 from smtp.terms import Message
 
 URGENT = 0
@@ -159,7 +158,7 @@ class Exchange:
             claimed, address = self._pop()
             try:
                 message = self._renderer.message(claimed, address)
-            except (KaramailError, *UNREADABLE) as error:
+            except UNWRITABLE as error:
                 log.rendering_failed(claimed.id, error)
                 self._ledger.settle(claimed, Outcome(Kind.DEFERRED, reason=Reason.INTERNAL))
                 continue

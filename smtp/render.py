@@ -4,7 +4,7 @@ Owns the form of our mail (RFC 5322, MIME, UTF-8 in base64 always) and the retur
 recipients of a broadcast share one body and most headers, so that what is individual costs a few hashes and
 its signatures. Routine mail, and nothing else, carries the headers of RFC 8058. Refuses to know connections.
 `prepare` reads what the letters need from the database and may block; `message` never does. Fails with
-`KeyRefused` and `AddressInvalid` for one delivery at a time.
+`UNWRITABLE` for one delivery at a time; `prepare` names those of which nothing can be made.
 """
 
 import base64
@@ -24,7 +24,7 @@ from appliance.config import Config
 from appliance.delivery import Claimed
 from appliance.delivery.letters import TO_STAFF, LetterKind
 from appliance.directory.schools import classes
-from appliance.errors import KeyRefused, SecretMissing
+from appliance.errors import KaramailError, KeyRefused, SecretMissing
 from appliance.keys import Keyring, Purpose, Slot, signing
 from appliance.keystore import WARD
 from appliance.models import Broadcast, Fault, School, SchoolClass
@@ -35,8 +35,9 @@ from smtp.dkim import Signer, Template
 from smtp.terms import Message
 
 _TEMPLATES_MAX = 1000  # more than a ward has schools: all of them may send in one morning
-UNREADABLE = (LookupError, ValueError, ArithmeticError)
-"""What comes of a row that no program of ours wrote."""
+_UNREADABLE = (LookupError, ValueError, ArithmeticError)  # of a row that no program of ours wrote
+UNWRITABLE = (KaramailError, *_UNREADABLE)
+"""What `message` and `sign_ahead` fail with, for one delivery at a time."""
 _WITH_FORM = (LetterKind.REPLY, LetterKind.ASK_AGAIN)
 _WITH_LINK = (*_WITH_FORM, LetterKind.NOT_ENCRYPTED)
 _UNASKED = (
@@ -122,7 +123,7 @@ class Renderer:
     def _is_at_hand(self, claimed: Claimed) -> bool:
         try:
             self._read(claimed)
-        except (DoesNotExist, *UNREADABLE) as error:
+        except (DoesNotExist, *_UNREADABLE) as error:
             log.rendering_failed(claimed.id, error)
             return False
         return True

@@ -1,8 +1,7 @@
 """One's own sessions: where one is logged in, and ending that (ASVS 5.0 7.5.2).
 
 Owns the list and the end of single or all other sessions. There may be any number at once: people work at
-several places. Refuses other people's: they are not there. Fails
-with `NotYours`.
+several places. Refuses other people's: they are not there. Fails with `NotYours`.
 """
 
 from dataclasses import dataclass

@@ -80,9 +80,9 @@ def approve(config: Config, actor: Actor, found: PersonReport, now: datetime) ->
     """The ward's word. Raises `NotAllowed`, `WrongState`.
 
     `NotAllowed("one_role")`: the person acts for the ward or the vendor and was named for a school, or the
-    other way round. `NotAllowed("another_person")`: somebody of another name had the login id before.
-    `NotAllowed("other_role")`: another school has the person in another role or duty, which
-    nobody there has asked to change (R13, R15).
+    other way round. `NotAllowed("other_role")`: another school has the person in another role or duty, which
+    nobody there has asked to change (R13, R15). `NotAllowed("another_person")`: somebody of another name had
+    the login id before.
     """
     access.require(access.may_decide(actor, found))
     with db.transaction():

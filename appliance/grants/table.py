@@ -244,17 +244,21 @@ def _sessions(zone: Zone) -> tuple[Policy, ...]:
     )
 
 
-def _factors(zone: Zone, *, sees: str, removes: str) -> tuple[Policy, ...]:
-    own = f"(zone = '{zone}'::text)"
+def _own_rows(own: str, *, sees: str = "", removes: str = "") -> tuple[Policy, ...]:
+    """Writes its own and no other; reads and removes them, too, where nothing else is said."""
     return (
-        Policy("select", sees),
+        Policy("select", sees or own),
         Policy("insert", check=own),
         Policy("update", own, own),
-        Policy("delete", removes),
+        Policy("delete", removes or own),
     )
 
 
-_SENDERS = "(zone = 'sender'::text)"
+def _counted_by(zone: Zone) -> tuple[Policy, ...]:
+    """Its own failed logins, and those of the version before, which named no zone."""
+    return _own_rows(f"((zone = '{zone}'::text) OR (zone = ''::text))")
+
+
 _IN_TURN = "(turn >= 0) AND (turn <= '4000000000000000000'::bigint)"
 _FRESH = "(state = 'queued'::text) AND (attempts = 0) AND (claim_token IS NULL)"
 _LETTER_OF_A_REGISTRATION = (
@@ -276,20 +280,9 @@ def _queues(insert: str) -> tuple[Policy, ...]:
 
 
 _FACTORS: dict[Holder, tuple[Policy, ...]] = {
-    _S: _factors(_S, sees=_SENDERS, removes=_SENDERS),
-    _A: _factors(_A, sees="true", removes="true"),
+    _S: _own_rows("(zone = 'sender'::text)"),
+    _A: _own_rows("(zone = 'admin'::text)", sees="true", removes="true"),
 }
-
-
-def _counted_by(zone: Zone) -> tuple[Policy, ...]:
-    """Its own failed logins, and those of the version before, which named no zone."""
-    own = f"((zone = '{zone}'::text) OR (zone = ''::text))"
-    return (
-        Policy("select", own),
-        Policy("insert", check=own),
-        Policy("update", own, own),
-        Policy("delete", own),
-    )
 
 
 _NOT_THE_SCHOOLS = "(kind <> 'school'::text)"

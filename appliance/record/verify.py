@@ -2,9 +2,10 @@
 
 Owns the order of the questions: does each record still give the hash of its place, is none missing, does
 every checkpoint's root follow from the hashes, is each signed by whom it should be, and does all of it
-continue the checkpoints that others hold (this node's witness, the ward's mails). Refuses to mend. Deleted
-records are a difference unless their time was over when their deletion was signed, itself a record. Fails as
-the database does.
+continue the checkpoints that others hold (this node's witness, the ward's mails). Owns, too, the word of a
+person who has looked at a record that was dated back (0152). Refuses to mend. Deleted records are a
+difference unless their time was over when their deletion was signed, itself a record. Fails as the database
+does.
 
 A checkpoint is the grain of what can be named when record and hash were both rewritten: the first
 difference is then "between this checkpoint and that".

@@ -234,7 +234,7 @@ def take_place(node: Node) -> None:
 
 def give_place_back(node: Node) -> None:
     """The container is back as it was; whatever it has missed it catches up with."""
-    processes.end(node.name, within_s=20)
+    power_off(node)
     wires.mend(node)
     nodes.power_on(node)
     nodes.wait(node)
