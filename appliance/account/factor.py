@@ -10,10 +10,11 @@ from enum import StrEnum
 from typing import Any
 
 from appliance import audit, db
+from appliance.account.ending import end_sessions
 from appliance.actor import Actor, Role
 from appliance.config import Config, Zone
 from appliance.errors import NotAllowed, NotYours, TextInvalid
-from appliance.models import Account, Device, Factor, RecoveryCode, StaffSession
+from appliance.models import Account, Device, Factor, RecoveryCode
 
 NAME_MAX = 40
 MOST = 10
@@ -122,10 +123,8 @@ def reset(actor: Actor, account: Account, reason: Loss, now: datetime) -> None:
     if refusal is not None:
         raise NotAllowed(refusal)
     with db.transaction():
+        end_sessions(account, now)  # first: who is just adding a factor comes before it or not at all
         gone = forget(account)
-        StaffSession.update(ended_at=now).where(
-            StaffSession.account == account, StaffSession.ended_at.is_null()
-        ).execute()
         audit.record(actor, audit.Act.FACTORS_RESET, "account", account.id, reason=reason.value, factors=gone)
 
 

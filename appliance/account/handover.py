@@ -12,7 +12,8 @@ from datetime import datetime
 from appliance import access, audit, db, device, notice, states
 from appliance.account import factor
 from appliance.account import password as passwords
-from appliance.account.people import end_invitations, end_sessions, hold
+from appliance.account.ending import end_sessions, hold
+from appliance.account.people import end_invitations
 from appliance.actor import CONSOLE, Actor, Role
 from appliance.errors import NotYours, WrongState
 from appliance.models import Account, AccountSchool, PersonReport
@@ -104,6 +105,7 @@ def resume(actor: Actor, account: Account) -> None:
 
 
 def _stop(actor: Actor, account: Account, after: AccountState, now: datetime) -> int:
+    hold(account)
     _become(account, after, states.sources(after))
     end_invitations(account, now)
     if after is AccountState.ENDED:  # who comes back one day proves anew who is there

@@ -10,7 +10,8 @@ import secrets
 from datetime import datetime, timedelta
 
 from appliance import access, audit, db, token
-from appliance.account.people import end_invitations, fresh_password, hold, set_password
+from appliance.account.ending import hold
+from appliance.account.people import end_invitations, fresh_password, set_password
 from appliance.actor import Actor, Role
 from appliance.config import Config, Zone
 from appliance.errors import InvitationInvalid, TokenUnknown

@@ -14,25 +14,17 @@ from peewee import IntegrityError
 from appliance import audit, db
 from appliance.account import password as passwords
 from appliance.account import second_step
+from appliance.account.ending import end_sessions, hold
 from appliance.account.guessable import words_of_ward
 from appliance.actor import Actor, Duty, Role
 from appliance.config import Config
 from appliance.errors import TextInvalid
-from appliance.models import Account, AccountSchool, Invitation, StaffSession
+from appliance.models import Account, AccountSchool, Invitation
 from appliance.states import AccountState
 
 LOGIN_ID_MAX = 40
 NAME_MAX = 40
 _LOGIN_ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
-
-
-def hold(*accounts: Account) -> None:
-    """Locks the accounts until the commit: who ends, moves or invites somebody waits for whoever does so now.
-
-    By id, so that two who hold several wait for each other, and never both ways.
-    """
-    ids = sorted(account.id for account in accounts)
-    list(db.held(Account.select(Account.id).where(Account.id.in_(ids)).order_by(Account.id), "FOR UPDATE"))
 
 
 def add(
@@ -105,17 +97,10 @@ def fresh_password(config: Config, account: Account, new: str) -> str:
 
 def set_password(account: Account, phc: str, now: datetime, *, keep_session: int | None = None) -> None:
     """Inside the caller's transaction: a new password ends every session but one, and every invitation."""
+    hold(account)
     Account.update(password_phc=phc, password_changed_at=now).where(Account.id == account.id).execute()
     end_sessions(account, now, keep_session=keep_session)
     end_invitations(account, now)
-
-
-def end_sessions(account: Account, now: datetime, *, keep_session: int | None = None) -> int:
-    """On both sites, at their next click."""
-    living = StaffSession.account == account, StaffSession.ended_at.is_null()
-    kept = () if keep_session is None else (StaffSession.id != keep_session,)
-    ended: int = StaffSession.update(ended_at=now).where(*living, *kept).execute()
-    return ended
 
 
 def end_invitations(account: Account, now: datetime) -> None:

@@ -11,7 +11,8 @@ from peewee import IntegrityError
 
 from appliance import access, audit, db, states
 from appliance.account import password as passwords
-from appliance.account.people import NAME_MAX, add, checked_login_id, hold
+from appliance.account.ending import hold
+from appliance.account.people import NAME_MAX, add, checked_login_id
 from appliance.actor import Actor, Duty, Role
 from appliance.config import Config
 from appliance.errors import NotAllowed, TextInvalid, WrongState

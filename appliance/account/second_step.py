@@ -110,7 +110,7 @@ class Added:
 def add(config: Config, who: Actor | Halfway, keep: Callable[[], Factor], now: datetime) -> Added:
     """Keeps what `keep` makes of an authenticator's answer. Somebody between the steps adds a first one only.
 
-    Raises `FactorRefused`: `not_this_way`, `too_many`, and what `keep` raises.
+    Raises `FactorRefused`: `not_this_way`, `too_many`, `gone`, and what `keep` raises.
     """
     with db.transaction():
         before = len(factor.of(who.account_id, who.zone))
@@ -119,6 +119,7 @@ def add(config: Config, who: Actor | Halfway, keep: Callable[[], Factor], now: d
         if before >= factor.MOST:
             raise FactorRefused("too_many")
         made = keep()
+        _still_in(who)
         codes = [] if recovery.left(who.account_id, who.zone) else recovery.renew(who, now)
         opened, actor = open_(config, who, "enrolled", now) if isinstance(who, Halfway) else (None, who)
         audit.record(
@@ -129,12 +130,26 @@ def add(config: Config, who: Actor | Halfway, keep: Callable[[], Factor], now: d
     return Added(made, codes, opened)
 
 
+def _still_in(who: Person) -> None:
+    """After a row that refers to the account: its sessions end before or after this (`ending`).
+
+    Raises `FactorRefused("gone")`.
+    """
+    if (
+        not StaffSession.select()
+        .where(StaffSession.id == who.session_id, StaffSession.ended_at.is_null())
+        .exists()
+    ):
+        raise FactorRefused("gone")
+
+
 def renew_codes(actor: Actor, now: datetime) -> list[str]:
-    """Ten new recovery codes. Raises `FactorRefused("none")` for somebody without a factor."""
+    """Ten new recovery codes. Raises `FactorRefused`: `none` without a factor, `gone` when its session ended."""
     with db.transaction():
         if not factor.of(actor.account_id, actor.zone):
             raise FactorRefused("none")
         codes = recovery.renew(actor, now)
+        _still_in(actor)
         audit.record(actor, audit.Act.RECOVERY_CODES_MADE, "account", actor.account_id)
     return codes
 

@@ -82,12 +82,23 @@ def login(
             agent=agent[:AGENT_MAX],
             device=device,
         )
+        _as_it_was(account)
         actor = actor_of(session, network)
         act = audit.Act.LOGIN_BEGUN if half else audit.Act.LOGIN
         audit.record(actor, act, "session", session.id)
         if browser is None and not own and not enrolling:
             audit.tell(account.id, audit.NEW_BROWSER)
     return secret.hex(), _halfway(session, network) if half else actor
+
+
+def _as_it_was(account: Account) -> None:
+    """Passwords are compared slowly: meanwhile somebody may have set another one, or suspended the account.
+
+    Nobody can from here to the commit (`ending`). Raises `LoginRefused`.
+    """
+    found = Account.get_by_id(account.id)
+    if (found.password_phc, found.state) != (account.password_phc, account.state):
+        raise LoginRefused("wrong")
 
 
 def resolve(

@@ -1,16 +1,18 @@
 """Two officers, two schools, two tabs: what happens at the same moment ends as if one had come first."""
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
 
 from appliance import account, clock
-from appliance.account import factor, handover, invitation, second_step
+from appliance.account import factor, handover, invitation, people, second_step
+from appliance.account import password as passwords
 from appliance.account.second_step import Proof
 from appliance.actor import Role
 from appliance.config import Config
-from appliance.errors import FactorRefused
-from appliance.models import Account, AccountSchool, Factor, Invitation
+from appliance.errors import FactorRefused, LoginRefused
+from appliance.models import Account, AccountSchool, Factor, Invitation, StaffSession
 from tests.flows.proving import add_key, changed, inside, keyring, login, person
 from tests.flows.ward import Ward, together
 
@@ -71,3 +73,73 @@ def test_a_passkey_that_is_wrong_again_and_again_keeps_nobody_else_out(config: C
         with pytest.raises(FactorRefused):
             second_step.confirm(config, keyring(config), who, Proof("passkey", "x"), clock.now())
     login(config, "kyoto")
+
+
+def _meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Once, while the next password is compared, which takes its time."""
+    compare = passwords.matches
+    to_come = [happens]
+
+    def slowly(password: str, phc: str) -> bool:
+        matched = compare(password, phc)
+        if to_come:
+            to_come.pop()()
+        return matched
+
+    monkeypatch.setattr(passwords, "matches", slowly)
+
+
+def test_the_old_password_opens_nothing_while_a_new_one_is_set(
+    config: Config, ward: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher = person(ward, "sensei")
+    fresh = passwords.kept("tsubame-ga-kaeru-michi-5")
+    _meanwhile(monkeypatch, lambda: people.set_password(teacher, fresh, clock.now()))
+    with pytest.raises(LoginRefused):
+        login(config, "sensei")
+    assert not StaffSession.select().where(StaffSession.account == teacher).exists()
+
+
+def test_who_is_suspended_while_logging_in_is_not_in_after_resuming(
+    config: Config, ward: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    officer, teacher = inside(config, "kutan"), person(ward, "sensei")
+    _meanwhile(monkeypatch, lambda: handover.suspend(officer, teacher, clock.now()))
+    with pytest.raises(LoginRefused):
+        login(config, "sensei")
+    handover.resume(officer, Account.get_by_id(teacher.id))
+    assert not StaffSession.select().where(StaffSession.account == teacher).exists()
+
+
+def test_a_login_at_the_moment_of_a_suspension_is_ended_or_refused(config: Config, ward: Ward) -> None:
+    officer = inside(config, "kutan")
+    for number in range(TRIES):
+        teacher = person(ward, f"g{number}")
+        together(
+            partial(login, config, f"g{number}"),
+            partial(handover.suspend, officer, teacher, clock.now()),
+        )
+        living = StaffSession.select().where(StaffSession.account == teacher, StaffSession.ended_at.is_null())
+        assert not living.exists()
+
+
+def test_a_factor_added_while_the_ward_takes_all_away_does_not_stay(config: Config, ward: Ward) -> None:
+    officer = inside(config, "kutan")
+    for number in range(TRIES):
+        teacher = person(ward, f"h{number}")
+        thief = inside(config, f"h{number}")
+        together(
+            partial(add_key, config, thief),
+            partial(factor.reset, officer, teacher, factor.Loss.STOLEN, clock.now()),
+        )
+        assert not Factor.select().where(Factor.account == teacher).exists()
+
+
+def test_an_ended_session_adds_no_factor(config: Config, ward: Ward) -> None:
+    """Its request was under way when the session ended."""
+    officer, teacher = inside(config, "kutan"), person(ward, "sensei")
+    thief = inside(config, "sensei")
+    factor.reset(officer, teacher, factor.Loss.STOLEN, clock.now())
+    with pytest.raises(FactorRefused, match="gone"):
+        add_key(config, thief)
+    assert not Factor.select().where(Factor.account == teacher).exists()

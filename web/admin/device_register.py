@@ -39,7 +39,7 @@ def renewals() -> ResponseReturnValue:
     waiting = renewal.waiting(desk().config, clock.now())
     chosen = set(request.form.getlist("device"))
     decision = request.form.get("decision", "")
-    if decision in _DECISIONS and chosen:
+    if request.method == "POST" and decision in _DECISIONS and chosen:
         found = [row for row in waiting if str(row.id) in chosen]
         renewal.decide(desk().config, actor(), found, approve=decision == "approve", now=clock.now())
         return redirect(url_for(".renewals"), 303)
@@ -53,7 +53,7 @@ def decide(device_id: int) -> ResponseReturnValue:
     _only_the_ward()
     found = access.device(actor(), device_id)
     decision = request.form.get("decision", "")
-    if decision in _DECISIONS:
+    if request.method == "POST" and decision in _DECISIONS:
         device.decide(actor(), found, approve=decision == "approve", now=clock.now())
         return redirect(url_for(".all"), 303)
     return page("admin/device.html", device=found, fingerprint=device.fingerprint, now=clock.now())

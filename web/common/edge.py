@@ -1,11 +1,13 @@
-"""The WSGI layer around a site: whose host name this is, what HEAD means, and one event per request.
+"""The WSGI layer around a site: whose host name this is, what asks and what acts, one event per request.
 
 Owns the host allow-list and the request's log event: endpoint name, method, status, milliseconds. HEAD is GET
-whose body is thrown away here (RFC 9110 9.3.2): no view sees it, and none takes it for a form. Refuses to
+whose answer's body is thrown away here (RFC 9110 9.3.2), and what somebody puts into the body of a GET means
+nothing (9.3.1): no view sees either, and none takes it for a form. Refuses to
 see URLs, addresses or headers beyond Host: links carry tokens. A foreign host gets a plain 421 before
 Flask sees anything; `/healthz` answers under any name, because probes ask by address.
 """
 
+import io
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -44,14 +46,23 @@ class Edge:
         environ["karamail.began"] = clock.monotonic()
         if environ["REQUEST_METHOD"] == "HEAD":
             return self._head(environ, start_response)
-        answer: Iterable[bytes] = self._application(environ, start_response)
+        answer: Iterable[bytes] = self._application(_asking(environ), start_response)
         return answer
 
     def _head(self, environ: Environ, start_response: Start) -> Iterable[bytes]:
-        answer: Iterable[bytes] = self._application(environ | {"REQUEST_METHOD": "GET"}, start_response)
+        answer: Iterable[bytes] = self._application(
+            _asking(environ | {"REQUEST_METHOD": "GET"}), start_response
+        )
         if hasattr(answer, "close"):
             answer.close()
         return []
+
+
+def _asking(environ: Environ) -> Environ:
+    """What a GET asks stands in its address alone."""
+    if environ["REQUEST_METHOD"] != "GET":
+        return environ
+    return environ | {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0", "CONTENT_TYPE": ""}
 
 
 def record(status: int) -> None:

@@ -114,6 +114,18 @@ def test_a_head_asks_and_never_acts(
     assert seen == ["GET"] * len(asked)
 
 
+def test_a_get_with_a_form_in_its_body_brings_no_form(
+    app: Flask, visitor: Visitor, addresses: list[tuple[Question, str]]
+) -> None:
+    """Whoever sends one has no proof that he saw a page of ours, and is not asked anew who he is."""
+    brought: list[str] = []
+    app.before_request_funcs.setdefault(None, []).insert(0, lambda: brought.extend(request.form))
+    for question, path in addresses:
+        if question.method == "GET":
+            visitor.open(path, method="GET", data={"decision": "approve", "device": "1", "action": "end"})
+    assert brought == []
+
+
 @pytest.mark.parametrize("path", ["/nothing", "/%00", "/%ff", "/../etc/passwd", "/assets/../app.py"])
 def test_errors_have_them_too(visitor: Visitor, path: str) -> None:
     response = visitor.get(path)
