@@ -286,6 +286,11 @@ def alertmanager_silent(error: BaseException) -> None:
     _line("watch.alertmanager_silent", error=str(error))
 
 
+def held_up(zone: str) -> None:
+    """A connection of this zone kept other zones waiting, and was ended."""
+    _line("watch.held_up", by=zone)
+
+
 def journal_ended(code: int) -> None:
     """What zones do is not counted for a moment: the journal could not be followed any more."""
     _line("watch.journal_ended", code=code)

@@ -144,7 +144,7 @@ def _still_in(who: Person) -> None:
 
 
 def renew_codes(actor: Actor, now: datetime) -> list[str]:
-    """Ten new recovery codes. Raises `FactorRefused`: `none` without a factor, `gone` when its session ended."""
+    """Ten new recovery codes. Raises `FactorRefused`: `none` without a factor, `gone` without a session."""
     with db.transaction():
         if not factor.of(actor.account_id, actor.zone):
             raise FactorRefused("none")

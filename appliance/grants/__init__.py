@@ -6,7 +6,7 @@ Refuses to touch any other role. SQLite has no roles; there all of this is nothi
 Fails with `OperatorError` where the connected role may not make roles, and as the database does.
 """
 
-from appliance.grants.apply import apply, create_roles, role_name, roles_exist
+from appliance.grants.apply import SHARES, apply, connections, create_roles, role_name, roles_exist
 from appliance.grants.inspect import differences
 from appliance.grants.table import BARE, GRANTS, POLICIES, Rights
 
@@ -14,8 +14,10 @@ __all__ = [
     "BARE",
     "GRANTS",
     "POLICIES",
+    "SHARES",
     "Rights",
     "apply",
+    "connections",
     "create_roles",
     "differences",
     "role_name",

@@ -1,7 +1,8 @@
 """Makes the database as the table says.
 
 Owns the statements. One transaction takes away everything and gives what is in the table, so that a running
-zone never stands without its rights. Refuses any role but those of zones and keepers. Fails with
+zone never stands without its rights. Of the server's connections each role has its share, so that whoever has
+taken over one zone leaves the others theirs. Refuses any role but those of zones and keepers. Fails with
 `OperatorError`.
 """
 
@@ -12,18 +13,34 @@ from peewee import PeeweeException
 from psycopg import sql
 
 from appliance import db
-from appliance.config import Config
+from appliance.config import Config, Keeper, Zone
 from appliance.errors import OperatorError
 from appliance.grants.table import BARE, GRANTS, HOLDERS, POLICIES, Columns, Holder, Rights
 from appliance.keys import secrets
 from appliance.models import ALL
 from appliance.models.base import database
 
+SHARES: dict[Holder, float] = {Zone.GUARDIAN: 0.16, Zone.SENDER: 0.16, Zone.ADMIN: 0.16, Zone.MAIL: 0.34}
+"""Of `max_connections`; a keeper has one connection on each node, and may lose and renew it."""
+_OF_A_KEEPER = 5
+ENDS_CONNECTIONS: dict[Holder, str] = {Keeper.WATCH: "pg_signal_backend"}
+"""Who is a member of another role, and of which: see `appliance.holdup`."""
+_MAY_GIVE = """
+    SELECT pg_has_role(current_user, ?, 'MEMBER WITH ADMIN OPTION') OR rolsuper
+    FROM pg_roles WHERE rolname = current_user
+"""
+
 
 def role_name(config: Config, holder: Holder) -> str:
     """The PostgreSQL role of a zone or keeper; "" where they have none of their own."""
     prefix = config.database.zone_role_prefix
     return f"{prefix}{holder.value}" if prefix and config.database.url.startswith("postgresql:") else ""
+
+
+def connections(holder: Holder) -> int:
+    """How many connections the role may have at once, of those that this server has."""
+    most = int(db.statement("SHOW max_connections").fetchone()[0])
+    return int(most * SHARES[holder]) if holder in SHARES else _OF_A_KEEPER
 
 
 def roles_exist(config: Config) -> bool:
@@ -34,7 +51,8 @@ def roles_exist(config: Config) -> bool:
 
 
 def create_roles(config: Config) -> list[str]:
-    """Makes the roles that are missing and gives each the password that lies in its secrets.
+    """Makes the roles that are missing and gives each the password that lies in its secrets, and its share of
+    the server's connections; settings that a role made for itself go.
 
     Needs every directory of secrets. Returns the new ones. Raises `OperatorError`, `SecretMissing`.
     """
@@ -46,16 +64,27 @@ def create_roles(config: Config) -> list[str]:
                 name = role_name(config, holder)
                 password = _verifier(config.secrets_dir / holder.value, name)
                 if name not in known:
-                    _run(sql.SQL("CREATE ROLE {} LOGIN NOINHERIT").format(sql.Identifier(name)))
+                    _run(sql.SQL("CREATE ROLE {} NOINHERIT").format(sql.Identifier(name)))
                     made.append(name)
-                _run(
-                    sql.SQL("ALTER ROLE {} LOGIN NOINHERIT PASSWORD {}").format(
-                        sql.Identifier(name), sql.Literal(password)
-                    )
-                )
+                for each in _role(holder, sql.Identifier(name), password):
+                    _run(each)
     except PeeweeException as error:
         raise OperatorError(f"the roles were not made: {error}") from None
     return made
+
+
+def _role(holder: Holder, role: sql.Identifier, password: str) -> Iterator[sql.Composed]:
+    inherits = sql.SQL("INHERIT" if holder in ENDS_CONNECTIONS else "NOINHERIT")
+    limit = sql.Literal(connections(holder))
+    yield sql.SQL("ALTER ROLE {} LOGIN {} CONNECTION LIMIT {} PASSWORD {}").format(
+        role, inherits, limit, sql.Literal(password)
+    )
+    here = sql.Identifier(database.connection().info.dbname)
+    yield sql.SQL("ALTER ROLE {} RESET ALL").format(role)
+    yield sql.SQL("ALTER ROLE {} IN DATABASE {} RESET ALL").format(role, here)
+    ender = ENDS_CONNECTIONS.get(holder)
+    if ender is not None and db.statement(_MAY_GIVE, ender).fetchone()[0]:
+        yield sql.SQL("GRANT {} TO {}").format(sql.Identifier(ender), role)
 
 
 def _verifier(folder: Path, name: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from appliance import db
 from appliance.config import Config
-from appliance.grants.apply import columns, policy_name, role_name
+from appliance.grants.apply import ENDS_CONNECTIONS, columns, connections, policy_name, role_name
 from appliance.grants.table import BARE, GRANTS, HOLDERS, POLICIES, Holder
 
 Right = tuple[str, str, str]
@@ -26,7 +26,8 @@ def _differences(config: Config) -> Iterator[str]:
         name = role_name(config, holder)
         row = db.statement(
             "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls,"
-            " EXISTS (SELECT 1 FROM pg_auth_members AS m WHERE m.member = r.oid)"
+            " ARRAY(SELECT roleid::regrole::text FROM pg_auth_members AS m WHERE m.member = r.oid),"
+            " rolconnlimit, EXISTS (SELECT 1 FROM pg_db_role_setting AS s WHERE s.setrole = r.oid)"
             " FROM pg_roles AS r WHERE rolname = ?",
             name,
         ).fetchone()
@@ -35,8 +36,15 @@ def _differences(config: Config) -> Iterator[str]:
             continue
         if row[0]:
             yield f"role {name} has powers over the server (pg_roles)"
-        if row[1]:
+        ender = ENDS_CONNECTIONS.get(holder)
+        if set(row[1]) - {ender}:
             yield f"role {name} is a member of another role"
+        if ender is not None and ender not in row[1]:
+            yield f"role {name} cannot end connections: it is no member of {ender}"
+        if row[2] != connections(holder):
+            yield f"role {name} may have {row[2]} connections and should have {connections(holder)}"
+        if row[3]:
+            yield f"role {name} has settings of its own (pg_db_role_setting)"
         wanted, found = _wanted(holder), _found(name)
         for right in sorted(wanted - found):
             yield f"role {name} lacks {_words(right)}"

@@ -84,6 +84,9 @@ def _told(*columns: Any) -> Iterable[tuple[Any, ...]]:
 
 
 def _listed(rows: Iterable[Notice], zone: ZoneInfo) -> str:
-    """Closed words with their minutes; the same ones within a minute once."""
-    lines = dict.fromkeys(f"{row.what} {row.at.astimezone(zone):%Y-%m-%dT%H:%M}" for row in rows)
-    return ",".join(list(lines)[:_LINES_MAX])
+    """Closed words with their minutes; the same ones within a minute once, and each word before any twice."""
+    lines = {f"{row.what} {row.at.astimezone(zone):%Y-%m-%dT%H:%M}": row.what for row in rows}
+    first = list({what: line for line, what in reversed(lines.items())}.values())
+    again = [line for line in lines if line not in first]
+    told = {*first, *again[: _LINES_MAX - len(first)]}
+    return ",".join(line for line in lines if line in told)

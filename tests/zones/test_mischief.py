@@ -4,6 +4,7 @@ What the zone's role may not write is refused by PostgreSQL; what it may is read
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -11,7 +12,19 @@ import pytest
 from appliance import account, audit, clock, delivery, notice
 from appliance.account import throttle
 from appliance.config import Zone
-from appliance.models import Account, Address, Audit, Delivery, NoticeAddress
+from appliance.delivery import letters
+from appliance.delivery.letters import LetterKind
+from appliance.models import (
+    Account,
+    Address,
+    Audit,
+    Broadcast,
+    Challenge,
+    Delivery,
+    NoticeAddress,
+    StaffSession,
+)
+from appliance.models.fields import micros
 from appliance.record import seal, trust, verify
 from appliance.record.verify import Kind
 from tests.web.staff.ward import PASSWORD, Clerk, Ward, write
@@ -42,6 +55,15 @@ def insert(him: Intruder, table: str, row: dict[str, object]) -> None:
 def letter(**other: object) -> dict[str, object]:
     to = Address.select(Address.id, Address.school_id).get()
     return LETTER | {"address_id": to.id, "school_id": to.school_id} | other
+
+
+def alarm(ward: Ward) -> list[Delivery]:
+    """The principal's urgent mail to the school, in the queue."""
+    staff = Clerk(create_app(ward.config))
+    staff.login("kocho")
+    written = write(staff, urgent=True)
+    staff.send(typed=staff.page.partition('name="shown" value="')[2].partition('"')[0])
+    return list(Delivery.select().where(Delivery.broadcast == written))
 
 
 def test_the_guardian_form_queues_its_letters(ward: Ward, intruder: Enter) -> None:
@@ -77,7 +99,7 @@ def test_a_letter_that_never_ends_is_claimed_as_any_other(ward: Ward, intruder: 
 
 def test_the_sender_site_takes_no_other_turn_and_no_try(ward: Ward, intruder: Enter) -> None:
     him = intruder(Zone.SENDER)
-    mine = Delivery.select(Delivery.id).limit(1).get().id
+    mine = alarm(ward)[0].id
     for what in ("turn = -1", f"turn = {NEVER}", "attempts = 2147483647", "school_id = 999999"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             him.run(f"UPDATE delivery SET {what} WHERE id = %s", mine)
@@ -176,3 +198,60 @@ def registered_with_garbage(ward: Ward, intruder: Enter) -> int:
         child, NEVER, row,
     )  # fmt: skip
     return row
+
+
+def test_the_guardian_form_takes_nobody_off_the_call_sheet(ward: Ward, intruder: Enter) -> None:
+    """It may note that the link of a test was pressed; an alarm has none."""
+    him, one = intruder(Zone.GUARDIAN), alarm(ward)[0]
+    note = "INSERT INTO confirmation (delivery_id, at, how) VALUES (%s, 1, %s)"
+    assert not him.may(note, one.id, "link")
+    Broadcast.update(category="test").where(Broadcast.id == one.broadcast_id).execute()
+    assert him.may(note, one.id, "link")
+    assert not him.may(note, one.id, "reply")
+
+
+def test_the_guardian_form_mixes_no_schools(ward: Ward, intruder: Enter) -> None:
+    """Who asked at one school gets no child of another; no child comes into another school's class."""
+    him = intruder(Zone.GUARDIAN)
+    row = ward.ask("mallory@example.jp")
+    ((child,),) = him.run("SELECT id FROM child WHERE school_id = %s LIMIT 1", ward.other.id)
+    assert not him.may("UPDATE registration SET state = 'confirmed', child_id = %s WHERE id = %s", child, row)
+    born = (
+        "INSERT INTO child"
+        " (id, school_id, school_class_id, name_sealed, name_index, unrecognised, created_at)"
+        " VALUES (777, %s, %s, 'x', 'y', true, 1)"
+    )
+    assert him.may(born, ward.school.id, ward.classes[0].id)
+    assert not him.may(born, ward.school.id, ward.other_classes[0].id)
+
+
+@pytest.mark.parametrize("kind", [LetterKind.CHECKPOINT, LetterKind.OWN_LOGIN])
+def test_the_send_only_site_silences_no_letter(ward: Ward, intruder: Enter, kind: LetterKind) -> None:
+    letters.queue(kind, Address.get(), now=clock.now(), life=timedelta(days=1), about="x")
+    assert intruder(Zone.SENDER).changes("UPDATE delivery SET state = 'suppressed'") == 0
+
+
+def test_the_send_only_site_asks_and_forgets_nothing_for_another(ward: Ward, intruder: Enter) -> None:
+    """What a passkey has to sign on the administration site."""
+    staff = Clerk(create_app(ward.config))
+    staff.login("kocho")
+    session = StaffSession.select().order_by(StaffSession.id.desc()).get()
+    Challenge.create(session=session, purpose="prove", octets=b"x", made_at=clock.now())
+    him = intruder(Zone.SENDER)
+    assert him.changes("DELETE FROM challenge") == 0
+    asked = "INSERT INTO challenge (session_id, purpose, octets, made_at) VALUES (%s, 'prove', 'x', 0)"
+    assert not him.may(asked, session.id)
+
+
+def test_many_notices_of_one_kind_hide_no_other(ward: Ward, intruder: Enter) -> None:
+    person = Account.get(Account.login_id == "kocho")
+    NoticeAddress.create(account=person, address=Address.get(), since=clock.now())
+    him = intruder(Zone.SENDER)
+    for minute in range(30):
+        at = micros(clock.now() - timedelta(minutes=minute))
+        him.run(
+            "INSERT INTO notice (account_id, what, at) VALUES (%s, 'login.new_browser', %s)", person.id, at
+        )
+    audit.tell(person.id, "factors.reset")
+    notice.tell(ward.config, clock.now())
+    assert "factors.reset" in Delivery.get(Delivery.kind == LetterKind.OWN_LOGIN).about
