@@ -35,6 +35,7 @@ _BOOT, _STICK, _SOCKET = FOLDER / "boot.img", FOLDER / "stick.img", FOLDER / "co
 _PROGRAMS = ("qemu-system-x86_64", "cryptsetup", "debugfs")
 _PROMPT = b"Please unlock disk"
 _UP_S = 900.0
+_PATIENT = "x-systemd.device-timeout=600s"  # what takes a second elsewhere may take more than systemd's 90 here
 _DISK_MB, _HEADER_MB, _BOOT_MB = 5000, 32, 300
 _WIRES = {"front": "52:54:00:10:77:01", "rack": "52:54:00:10:77:02"}
 
@@ -77,8 +78,8 @@ def _install(root: Path, node: Node) -> None:
         )
     (root / "etc/fstab").write_text(
         "/dev/mapper/root / ext4 defaults,errors=remount-ro 0 1\n"
-        "/dev/vdb /boot ext4 defaults,nosuid,nodev 0 2\n"
-        "/dev/vdc /srv/karamail-bundle ext4 ro,nosuid,nodev,nofail 0 0\n"
+        f"/dev/vdb /boot ext4 defaults,nosuid,nodev,{_PATIENT} 0 2\n"
+        f"/dev/vdc /srv/karamail-bundle ext4 ro,nosuid,nodev,nofail,{_PATIENT} 0 0\n"
     )
     (root / "etc/crypttab").write_text(f"root {VOLUME} none luks,initramfs\n")
     (root / nodes.VOLUME.lstrip("/")).unlink()
