@@ -187,6 +187,14 @@ def may_send(actor: Actor, school: School | None) -> str | None:
     return None
 
 
+def may_stop(actor: Actor, broadcast: Broadcast) -> str | None:
+    """To stop what is going out: who may send it; a ward officer, if its sender may do nothing any more."""
+    sender = broadcast.decided_by
+    if actor.role is Role.WARD_OFFICER and sender is not None and sender.state != AccountState.ACTIVE:
+        return None
+    return may_send(actor, broadcast.school)
+
+
 def may_read_everything(actor: Actor) -> str | None:
     """The registers of the whole ward and the operation record (R27): ward officers and auditors."""
     if actor.zone is not Zone.ADMIN:

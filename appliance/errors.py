@@ -203,6 +203,10 @@ class AudienceChanged(BroadcastError):
         self.now = now
 
 
+class ContentChanged(BroadcastError):
+    """Somebody else has changed it since it was shown; show it again."""
+
+
 class TextInvalid(BroadcastError):
     """Subject or text cannot be sent as written."""
 

@@ -3,9 +3,10 @@
 Owns the transitions submitted → approved → sending and stopped, and the one transaction that writes a
 delivery per address, each with its turn: at every receiving site the classes go evenly mixed, so that none is
 last, and broadcasts take turns, so that a later one need not wait for the end of an earlier one.
-Refuses a second press of the button (`WrongState`), an audience of nobody (`AudienceEmpty`), and an audience
-that is not what was shown (`AudienceChanged`). Nothing leaves in the first seconds (`take_back_s`): whoever
-sees his slip then stops it whole.
+Refuses a second press of the button (`WrongState`), a text that somebody changed after it was shown
+(`ContentChanged`), an audience of nobody (`AudienceEmpty`), and an audience that is not what was shown
+(`AudienceChanged`). Nothing leaves in the first seconds (`take_back_s`): whoever sees his slip then stops it
+whole.
 """
 
 from datetime import datetime, timedelta
@@ -14,9 +15,10 @@ from typing import Any
 from appliance import access, audit, db, recipients
 from appliance.actor import Actor, Role
 from appliance.broadcast.draft import require_complete
+from appliance.broadcast.shown import unchanged
 from appliance.config import Config
 from appliance.delivery import retry
-from appliance.errors import AudienceChanged, AudienceEmpty, NotAllowed, WrongState
+from appliance.errors import AudienceChanged, AudienceEmpty, ContentChanged, NotAllowed, WrongState
 from appliance.models import Broadcast, Delivery
 from appliance.models.fields import micros
 from appliance.states import BroadcastState, DeliveryState, sources
@@ -157,11 +159,11 @@ def _note_schools(broadcast: Broadcast) -> int:
 
 
 def stop(actor: Actor, broadcast: Broadcast, now: datetime) -> int:
-    """Stops what has not gone yet; there is no recall. Returns how many deliveries were stopped.
+    """Stops what has not gone yet, by whom `access.may_stop` names; there is no recall. Returns how many.
 
     What a worker has in hand at this moment is dropped by it within a second, or still goes out.
     """
-    _require(access.may_send(actor, broadcast.school))
+    _require(access.may_stop(actor, broadcast))
     with db.transaction():
         _move(broadcast, _S.STOPPED, finished_at=now)
         count = (
@@ -174,12 +176,15 @@ def stop(actor: Actor, broadcast: Broadcast, now: datetime) -> int:
 
 
 def _move(broadcast: Broadcast, state: BroadcastState, **changes: object) -> None:
-    """One transition of the table; whoever comes second finds another state and gets `WrongState`."""
-    changed = (
-        Broadcast.update(state=state, **changes)
-        .where(Broadcast.id == broadcast.id, Broadcast.state.in_(sources(state)))
-        .execute()
-    )
+    """One transition of the table, of the broadcast as it was read.
+
+    Whoever comes second finds another state and gets `WrongState`, or another text and gets `ContentChanged`.
+    """
+    before, this = sources(state), Broadcast.id == broadcast.id
+    as_read = this, Broadcast.state.in_(before), *unchanged(broadcast)
+    changed = Broadcast.update(state=state, **changes).where(*as_read).execute()
+    if changed != 1 and Broadcast.select().where(this, Broadcast.state.in_(before)).exists():
+        raise ContentChanged("it is not what was shown")
     if changed != 1:
         raise WrongState(f"{state} does not follow")
     broadcast.state = state

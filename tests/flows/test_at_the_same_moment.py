@@ -5,14 +5,14 @@ from functools import partial
 
 import pytest
 
-from appliance import account, clock
+from appliance import account, broadcast, clock
 from appliance.account import factor, handover, invitation, people, second_step
 from appliance.account import password as passwords
 from appliance.account.second_step import Proof
 from appliance.actor import Role
 from appliance.config import Config
-from appliance.errors import FactorRefused, LoginRefused
-from appliance.models import Account, AccountSchool, Factor, Invitation, StaffSession
+from appliance.errors import ContentChanged, FactorRefused, LoginRefused
+from appliance.models import Account, AccountSchool, Broadcast, Factor, Invitation, StaffSession
 from tests.flows.proving import add_key, changed, inside, keyring, login, person
 from tests.flows.ward import Ward, together
 
@@ -143,3 +143,14 @@ def test_an_ended_session_adds_no_factor(config: Config, ward: Ward) -> None:
     with pytest.raises(FactorRefused, match="gone"):
         add_key(config, thief)
     assert not Factor.select().where(Factor.account == teacher).exists()
+
+
+def test_the_principal_sends_what_was_shown_or_nothing(config: Config, ward: Ward) -> None:
+    """A colleague's other tab changes the text after it was checked and before it is sent."""
+    ward.register("hanako@docomo.ne.jp", "山田 花子", "山田 母")
+    shown = ward.draft()
+    teacher = ward.actor(Role.STAFF)
+    broadcast.revise(teacher, Broadcast.get_by_id(shown.id), body="全員、いますぐ下校させます。")
+    with pytest.raises(ContentChanged):
+        broadcast.send(config, ward.actor(), shown, shown_addresses=1, now=clock.now())
+    assert Broadcast.get_by_id(shown.id).state == "draft"

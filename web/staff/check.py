@@ -6,7 +6,6 @@ of text and audience; if either has changed, nothing is sent and the page is sho
 the broadcast already going and shows its status. Refuses to decide who may: `access` and `broadcast` do.
 """
 
-import hashlib
 import unicodedata
 
 from flask import Blueprint, redirect, request, url_for
@@ -17,7 +16,15 @@ from appliance import access, broadcast, clock, db, recipients
 from appliance.actor import Actor, Role
 from appliance.audience import Echo
 from appliance.broadcast import wording
-from appliance.errors import AudienceChanged, AudienceEmpty, NotAllowed, TextInvalid, WrongState
+from appliance.broadcast.shown import fingerprint
+from appliance.errors import (
+    AudienceChanged,
+    AudienceEmpty,
+    ContentChanged,
+    NotAllowed,
+    TextInvalid,
+    WrongState,
+)
 from appliance.forecast import forecast
 from appliance.models import Broadcast, School
 from appliance.states import BroadcastState
@@ -66,6 +73,8 @@ def decide(broadcast_id: int) -> ResponseReturnValue:
             broadcast.submit(actor(), found, clock.now())
     except WrongState:  # the button was pressed twice, or somebody else was first
         pass
+    except ContentChanged:
+        return _shown(access.broadcast(actor(), found.id), {"fingerprint": _other_text()})
     except AudienceEmpty:
         return _shown(found, {"audience": _nobody()})
     except AudienceChanged:
@@ -119,7 +128,7 @@ def _errors(found: Broadcast, audience: Echo | WardEcho) -> dict[str, str]:
     if samples.has_blank(found.subject, found.body):
         errors["text"] = _("文例の「○○」が残っています。書きかえるか、消してください。")
     if request.form.get("fingerprint") != fingerprint(found):
-        errors["fingerprint"] = _("このページを開いたあとで、内容が変わりました。もう一度確かめてください。")
+        errors["fingerprint"] = _other_text()
     found_things = broadcast.findings(desk().keyring, found.school_id, found.subject, found.body)
     if found_things and request.form.get("acknowledged") != "yes":
         errors["acknowledged"] = _("個人情報のように見える部分を確かめて、印を付けてください。")
@@ -168,17 +177,15 @@ def names_of(audience: Echo | WardEcho) -> list[tuple[School, Share]]:
     return [(known[share.school_id], share) for share in audience.schools]
 
 
-def fingerprint(found: Broadcast) -> str:
-    """Of everything that the page showed and a second tab could have changed."""
-    shown = "\x1f".join((str(found.urgent), found.category, found.subject, found.body, found.audience))
-    return hashlib.sha256(shown.encode()).hexdigest()[:24]
-
-
 def _number(text: str) -> int:
     """A number as people type it, also 「１，２３４」; -1 for anything else."""
     digits = unicodedata.normalize("NFKC", text).replace(",", "").replace("件", "").strip()
     number = natural(digits, COUNT_DIGITS)
     return -1 if number is None else number
+
+
+def _other_text() -> str:
+    return _("このページを開いたあとで、内容が変わりました。もう一度確かめてください。")
 
 
 def _nobody() -> str:

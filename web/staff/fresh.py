@@ -20,7 +20,8 @@ from appliance import access, clock
 from appliance.account import second_step
 from appliance.actor import Actor
 from appliance.audience import Audience
-from appliance.directory.schools import classes
+from appliance.broadcast.shown import fingerprint
+from appliance.directory import counts
 from appliance.errors import FactorRefused
 from web.common import page
 from web.staff import proof
@@ -32,12 +33,14 @@ Ids = Mapping[str, Any]
 
 
 def _to_a_whole_school(who: Actor, ids: Ids) -> bool:
-    """Or to the ward: whatever it sends."""
+    """Or to the ward: whatever it sends. Also one that is not what the page showed: that comes to nothing."""
     found = access.broadcast(who, ids["broadcast_id"])
-    if found.school_id is None:
+    if found.school_id is None or request.form.get("fingerprint", fingerprint(found)) != fingerprint(found):
         return True
     chosen = Audience.read(found.audience).school_class_ids
-    return chosen is None or chosen >= {row.id for row in classes(found.school_id)}
+    return chosen is None or chosen >= {
+        row.school_class_id for row in counts.by_class(found.school_id) if row.registrations
+    }
 
 
 def _always(_who: Actor, _ids: Ids) -> bool:

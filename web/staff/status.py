@@ -51,7 +51,7 @@ def status(broadcast_id: int) -> ResponseReturnValue:
         broadcast=found,
         audience=recipients.echo(found),
         may_write=access.may_write(actor(), found.school_id) is None,
-        may_stop=found.state == _S.SENDING and access.may_send(actor(), found.school) is None,
+        may_stop=found.state == _S.SENDING and access.may_stop(actor(), found) is None,
         **(_progress(found) if going else {}),
         **(_tested(found) if going and found.category == TEST else {}),
     )

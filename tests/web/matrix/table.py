@@ -100,7 +100,7 @@ _BOTH = {
     "GET status.status": SEES,
     "GET status.fragment": SEES,
     "GET status.stop": SEES,
-    "POST status.stop": DECIDES,
+    "POST status.stop": DECIDES,  # and ward officers, if whoever sent it is suspended
     "GET status.late": SEES,
     "POST status.late": DECIDES,
 }

@@ -7,10 +7,11 @@ from flask import Flask
 
 from appliance import clock
 from appliance.config import Zone
-from appliance.models import Audit, StaffSession
+from appliance.models import Audit, Broadcast, StaffSession
 from tests.web.matrix import table
 from tests.web.matrix.walking import Question, Walk, objects, people, questions
-from tests.web.staff.ward import Ward
+from tests.web.staff.ward import Clerk, Ward, write
+from web.admin.app import create_app
 
 BOTH = {
     "POST check.decide",
@@ -62,3 +63,16 @@ def test_these_ask_anew_and_no_other_does(zone: Zone, ward: Ward, request: pytes
     assert asked == WEIGHTY[zone]
     opened = Audit.select().where(Audit.act == "call_sheet.opened")
     assert not opened.exists()
+
+
+@pytest.mark.parametrize(("classes", "asked"), [(3, True), (2, False)])
+def test_all_classes_that_have_anybody_are_the_whole_school(ward: Ward, classes: int, asked: bool) -> None:
+    """The fourth class has nobody: to leave it out reaches every family all the same."""
+    clerk = Clerk(create_app(ward.config))
+    clerk.login("kocho")
+    chosen = [str(row.id) for row in ward.classes[:classes]]
+    written = write(clerk, scope="classes", school_class=chosen)
+    StaffSession.update(confirmed_at=clock.now() - timedelta(hours=1)).execute()
+    clerk.send()
+    assert (Broadcast.get_by_id(written).state == "draft") is asked
+    assert (clerk.status == 401) is asked
