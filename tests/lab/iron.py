@@ -35,7 +35,8 @@ _BOOT, _STICK, _SOCKET = FOLDER / "boot.img", FOLDER / "stick.img", FOLDER / "co
 _PROGRAMS = ("qemu-system-x86_64", "cryptsetup", "debugfs")
 _PROMPT = b"Please unlock disk"
 _UP_S = 900.0
-_PATIENT = "x-systemd.device-timeout=600s"  # what takes a second elsewhere may take more than systemd's 90 here
+_PATIENT = "x-systemd.device-timeout=600s"
+"""What takes a second elsewhere may take more than systemd's 90 here."""
 _DISK_MB, _HEADER_MB, _BOOT_MB = 5000, 32, 300
 _WIRES = {"front": "52:54:00:10:77:01", "rack": "52:54:00:10:77:02"}
 
