@@ -23,6 +23,15 @@ _MEMBERS = """
 """
 
 
+def ids_in(text: str, name: str) -> frozenset[int] | None:
+    """The ids under a name; None is everybody. What no program of ours wrote means nobody."""
+    try:
+        ids = json.loads(text)[name]
+        return None if ids is None else frozenset(int(number) for number in ids)
+    except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError):
+        return frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Audience:
     """`school_class_ids` None is the whole school."""
@@ -36,8 +45,7 @@ class Audience:
 
     @classmethod
     def read(cls, text: str) -> "Audience":
-        ids = json.loads(text)["school_class_ids"]
-        return cls(None if ids is None else frozenset(int(number) for number in ids))
+        return cls(ids_in(text, "school_class_ids"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

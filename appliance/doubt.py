@@ -51,6 +51,14 @@ class Doubt(StrEnum):
     SILENT = "silent"  # nothing accepted and nothing answered, for very long
     DISOWNED = "disowned"  # who reads there says that he is not the guardian
 
+    @classmethod
+    def kept(cls, text: str) -> "Doubt":
+        """Of a row; a word that is none of ours is a doubt all the same."""
+        return cls(text) if text in _DOUBTS else cls.REFUSED
+
+
+_DOUBTS = frozenset(Doubt)
+
 
 @dataclass(frozen=True, slots=True)
 class Swept:

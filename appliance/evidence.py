@@ -107,7 +107,7 @@ def weak(actor: Actor, keyring: Keyring, school_id: int, now: datetime) -> list[
     return [
         Weak(
             row, asked[row.address_id], reasons.get(row.address_id, Reason.NONE),
-            Doubt(words[row.address_id].doubt),
+            Doubt.kept(words[row.address_id].doubt),
         )
         for row in rows
     ]  # fmt: skip
@@ -177,4 +177,4 @@ def _refusals(address_ids: Collection[int]) -> dict[int, Reason]:
         ORDER BY settled_at
         """  # noqa: S608  (our own ids)
     ).fetchall()
-    return {address_id: Reason(reason) for address_id, reason in rows}
+    return {address_id: Reason.kept(reason) for address_id, reason in rows}

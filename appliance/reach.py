@@ -156,7 +156,7 @@ def _unaccepted(
     ).fetchall()
     found: dict[int, dict[int, tuple[DeliveryState, Reason, bool]]] = defaultdict(dict)
     for child_id, address_id, state, reason, doubtful in rows:
-        found[child_id][address_id] = (DeliveryState(state), Reason(reason), bool(doubtful))
+        found[child_id][address_id] = (DeliveryState(state), Reason.kept(reason), bool(doubtful))
     return found
 
 

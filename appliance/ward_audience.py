@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 
 from appliance import db
-from appliance.audience import Recipients, by_carrier
+from appliance.audience import Recipients, by_carrier, ids_in
 
 _MEMBERS = """
     FROM registration AS r
@@ -37,8 +37,7 @@ class WardAudience:
 
     @classmethod
     def read(cls, text: str) -> "WardAudience":
-        ids = json.loads(text)["school_ids"]
-        return cls(None if ids is None else frozenset(int(number) for number in ids))
+        return cls(ids_in(text, "school_ids"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,14 @@ class Reason(StrEnum):
     TROUBLE = "trouble"
     INTERNAL = "internal"
 
+    @classmethod
+    def kept(cls, text: str) -> "Reason":
+        """Of a row; a word that is none of ours is a fault of ours."""
+        return cls(text) if text in _REASONS else cls.INTERNAL
+
+
+_REASONS = frozenset(Reason)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

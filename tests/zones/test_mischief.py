@@ -22,6 +22,7 @@ from appliance.models import (
     Challenge,
     Delivery,
     NoticeAddress,
+    Registration,
     StaffSession,
 )
 from appliance.models.fields import micros
@@ -255,3 +256,30 @@ def test_many_notices_of_one_kind_hide_no_other(ward: Ward, intruder: Enter) -> 
     audit.tell(person.id, "factors.reset")
     notice.tell(ward.config, clock.now())
     assert "factors.reset" in Delivery.get(Delivery.kind == LetterKind.OWN_LOGIN).about
+
+
+@pytest.mark.parametrize("audience", ["x", "{}", "[]", '{"school_class_ids": ["x"]}', "[" * 9000])
+def test_an_audience_that_nobody_can_read_is_nobody(ward: Ward, intruder: Enter, audience: str) -> None:
+    going = alarm(ward)[0].broadcast_id
+    intruder(Zone.SENDER).run("UPDATE broadcast SET audience = %s WHERE id = %s", audience, going)
+    staff = Clerk(create_app(ward.config))
+    staff.login("kocho")
+    assert staff.open(f"/broadcasts/{going}").status_code == 200
+
+
+def test_words_that_nobody_knows_close_no_call_sheet(ward: Ward, intruder: Enter) -> None:
+    one = alarm(ward)[0]
+    intruder(Zone.MAIL).run(
+        "UPDATE delivery SET state = 'failed', reason = 'x', settled_at = 1 WHERE id = %s", one.id
+    )
+    doubted = "UPDATE registration SET doubt = 'x', doubted_at = 1 WHERE address_id = %s"
+    intruder(Zone.MAIL).run(doubted, one.address_id)
+    row = Registration.get(Registration.address == one.address_id).id
+    staff = Clerk(create_app(ward.config))
+    staff.login("kocho")
+    for page in (
+        f"/broadcasts/{one.broadcast_id}/call-sheet",
+        f"/registrants/{row}",
+        f"/schools/{ward.school.id}/evidence",
+    ):
+        assert staff.open(page).status_code == 200, page

@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from appliance import access, clock, evidence
 from appliance.actor import Actor
 from appliance.directory import registrants
+from appliance.doubt import Doubt
 from appliance.errors import NameInvalid, NotAllowed
 from appliance.models import School
 from web.admin.evidence import DOUBTS, LONG
@@ -79,7 +80,7 @@ def one(registration_id: int) -> ResponseReturnValue:
         unreadable=registrants.UNREADABLE in (row.child_name, row.guardian_name, row.address),
         school=registration.school,
         grade=_(LONG[grade]),
-        doubt=_(DOUBTS[registration.doubt]) if registration.doubted_at else "",
+        doubt=_(DOUBTS[Doubt.kept(registration.doubt)]) if registration.doubted_at else "",
     )
 
 
