@@ -9,7 +9,7 @@
 | `register` | who manages and who handles each school's ids |
 | `training` | who has read the rules this school year |
 | `term` | when a password is due |
-| `password`, `guessable` | what may be one |
+| `password`, `guessable`, `spelling` | what may be one |
 | `throttle` | how many wrong ones are too many |
 | `opening` | an operator opens registrants, for a reason |
 | `session` | the first step of a login, and what a session opens |
