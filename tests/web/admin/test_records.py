@@ -145,6 +145,16 @@ def test_a_spreadsheet_holds_the_records_and_no_formula(auditor: Clerk) -> None:
     assert (last().act, json.loads(last().detail)["form"]) == ("records.exported", "csv")
 
 
+def test_no_name_is_a_formula_in_any_width(auditor: Clerk) -> None:
+    for sign in "=+-@\t\r\n＝＋－＠":
+        name = f'{sign}HYPERLINK("http://rinjin.example","校長")'
+        Account.update(display_name=name).where(Account.login_id == "sensei").execute()
+        auditor.open("/records/download?act=registrations.listed")
+        auditor.send("/records/download?act=registrations.listed", form="csv")
+        table = csv.reader(io.StringIO(auditor.page.removeprefix("\ufeff"), newline=""))
+        assert f"'{name}" in {row[3] for row in table}, ascii(sign)
+
+
 def test_json_lines_are_the_bytes_that_were_sealed(auditor: Clerk) -> None:
     auditor.open("/records/download")
     response = auditor.send("/records/download", form="jsonl")
