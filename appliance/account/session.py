@@ -91,15 +91,22 @@ def login(
 
 
 def resolve(
-    config: Config, zone: Zone, text: str, *, network: str, now: datetime, device_id: int | None = None
+    config: Config,
+    zone: Zone,
+    text: str,
+    *,
+    network: str,
+    now: datetime,
+    device_id: int | None = None,
+    by_itself: bool = False,
 ) -> Actor | None:
     """Who is behind a cookie's token, or None: unknown, half open, another site's or device's, idle, over,
-    ended, suspended."""
+    ended, suspended. What a page asks `by_itself` is no sign that somebody is there."""
     session = _living(config, zone, text, device_id, now)
     if session is None or session.opened_at is None:
         return None
     with db.guarded():
-        if session.seen_at < now - _TOUCH:
+        if session.seen_at < now - _TOUCH and not by_itself:
             StaffSession.update(seen_at=now).where(StaffSession.id == session.id).execute()
         return actor_of(session, network)
 
