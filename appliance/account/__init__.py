@@ -23,13 +23,14 @@ Refuses to know pages and cookies. Fails as the rooms do.
 
 from appliance.account.people import add, change_password
 from appliance.account.person import Halfway
-from appliance.account.session import enrolling_now, halfway, leave, login, logout, resolve
+from appliance.account.session import enrolling_now, goes_on, halfway, leave, login, logout, resolve
 
 __all__ = [
     "Halfway",
     "add",
     "change_password",
     "enrolling_now",
+    "goes_on",
     "halfway",
     "leave",
     "login",

@@ -127,6 +127,24 @@ def enrolling_now(config: Config, zone: Zone, text: str, *, network: str, now: d
     return _halfway(session, network) if session.device.state == DeviceState.APPROVED else None
 
 
+def goes_on(actor: Actor, now: datetime) -> bool:
+    """For an answer that takes longer than a request should: has nobody ended the actor's session meanwhile,
+    or the account, or given it another role? A long download is not idle."""
+    found: bool = (
+        StaffSession.select()
+        .join(Account)
+        .where(
+            StaffSession.id == actor.session_id,
+            StaffSession.ended_at.is_null(),
+            StaffSession.ends_at > now,
+            Account.state == "active",
+            Account.role == actor.role,
+        )
+        .exists()
+    )
+    return found
+
+
 def _living(
     config: Config, zone: Zone, text: str, device_id: int | None, now: datetime, *, any_device: bool = False
 ) -> StaffSession | None:

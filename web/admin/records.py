@@ -2,7 +2,8 @@
 
 Owns the pages for ward officers and auditors. `appliance.record.search` finds, and records that somebody
 looked. Refuses personal data of registrants: records hold none. The file is CSV for a spreadsheet, or JSON
-Lines in the very bytes that are sealed. Fails into 403 for other roles.
+Lines in the very bytes that are sealed. Fails into 403 for other roles, and into a file that breaks
+off, which browsers call a failed download, when its reader is logged out or suspended.
 """
 
 import csv
