@@ -31,6 +31,14 @@ def network_why_not(config: Config, zone: Zone, network: str) -> str | None:
     return None if _inside(network, everywhere) else "network"
 
 
+def enrol_why_not(config: Config, device: Device, network: str) -> str | None:
+    """Where a school's device becomes known: `other_school`, unless in its school's network or the ward's."""
+    if not config.devices.required or device.kind != "school" or device.school_id is None:
+        return None
+    own = [*config.devices.ward_networks, *config.devices.school_networks.get(device.school_id, [])]
+    return None if _inside(network, own) else "other_school"
+
+
 def actor_why_not(config: Config, actor: Actor) -> str | None:
     """After the login: `other_school`, where the network is neither the ward's nor of one's own school."""
     if not config.devices.required or actor.zone is not Zone.ADMIN:

@@ -176,6 +176,10 @@ def _new_code(config: Config, device: Device, now: datetime) -> str:
     )
     if made != 1:
         states.check(DeviceState(device.state), DeviceState.ACTIVE)
+    # Who has begun with an earlier code must not end it with this one.
+    StaffSession.update(ended_at=now).where(
+        StaffSession.device == device, StaffSession.opened_at.is_null(), StaffSession.ended_at.is_null()
+    ).execute()
     return f"{code[:4]}-{code[4:]}"
 
 

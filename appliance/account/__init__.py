@@ -9,7 +9,7 @@
 | `register` | who manages and who handles each school's ids |
 | `training` | who has read the rules this school year |
 | `term` | when a password is due |
-| `password`, `guessable` | what may be one |
+| `password`, `guessable`, `spelling` | what may be one |
 | `throttle` | how many wrong ones are too many |
 | `opening` | an operator opens registrants, for a reason |
 | `session` | the first step of a login, and what a session opens |
@@ -23,13 +23,14 @@ Refuses to know pages and cookies. Fails as the rooms do.
 
 from appliance.account.people import add, change_password
 from appliance.account.person import Halfway
-from appliance.account.session import enrolling_now, halfway, leave, login, logout, resolve
+from appliance.account.session import enrolling_now, goes_on, halfway, leave, login, logout, resolve
 
 __all__ = [
     "Halfway",
     "add",
     "change_password",
     "enrolling_now",
+    "goes_on",
     "halfway",
     "leave",
     "login",

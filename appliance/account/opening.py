@@ -14,8 +14,13 @@ from appliance.errors import NotAllowed, TextInvalid
 from appliance.models import Opening
 
 LASTS = timedelta(minutes=30)
-_REFERENCE = re.compile(r"(?:[A-Za-z]{1,2}-?)?(?:[1-9][0-9]{0,3}(?:-[0-9]{1,4})?)?")
-"""「2026-114」「K-87」: too few letters for a name, too few digits for a telephone number."""
+_REFERENCE = re.compile(
+    r"(?:[A-Za-z]{1,2}-?)?(?:[1-9][0-9]{0,3}(?:-[0-9]{1,3})?)?"  # 「2026-114」「K-87」
+    r"|(?:[A-Za-z]{1,2}-?)?20[2-9][0-9]-[0-9]{4}|[Rr][1-9][0-9]?-[0-9]{4}"  # 「2026-0123」「R8-1145」
+)
+"""Too few letters for a name, too few digits for a telephone number. Four digits at the end, as all telephone
+numbers have them, go with a year only: 「3456-7890」 and 「456-7890」 are telephone numbers without an area
+code."""
 
 
 class Reason(StrEnum):

@@ -102,15 +102,22 @@ def _as_it_was(account: Account) -> None:
 
 
 def resolve(
-    config: Config, zone: Zone, text: str, *, network: str, now: datetime, device_id: int | None = None
+    config: Config,
+    zone: Zone,
+    text: str,
+    *,
+    network: str,
+    now: datetime,
+    device_id: int | None = None,
+    by_itself: bool = False,
 ) -> Actor | None:
     """Who is behind a cookie's token, or None: unknown, half open, another site's or device's, idle, over,
-    ended, suspended."""
+    ended, suspended. What a page asks `by_itself` is no sign that somebody is there."""
     session = _living(config, zone, text, device_id, now)
     if session is None or session.opened_at is None:
         return None
     with db.guarded():
-        if session.seen_at < now - _TOUCH:
+        if session.seen_at < now - _TOUCH and not by_itself:
             StaffSession.update(seen_at=now).where(StaffSession.id == session.id).execute()
         return actor_of(session, network)
 
@@ -129,6 +136,24 @@ def enrolling_now(config: Config, zone: Zone, text: str, *, network: str, now: d
     if session is None or bool(session.opened_at) or not bool(session.device_id):
         return None
     return _halfway(session, network) if session.device.state == DeviceState.APPROVED else None
+
+
+def goes_on(actor: Actor, now: datetime) -> bool:
+    """For an answer that takes longer than a request should: has nobody ended the actor's session meanwhile,
+    or the account, or given it another role? A long download is not idle."""
+    found: bool = (
+        StaffSession.select()
+        .join(Account)
+        .where(
+            StaffSession.id == actor.session_id,
+            StaffSession.ended_at.is_null(),
+            StaffSession.ends_at > now,
+            Account.state == "active",
+            Account.role == actor.role,
+        )
+        .exists()
+    )
+    return found
 
 
 def _living(

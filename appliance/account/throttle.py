@@ -3,7 +3,9 @@
 Owns three counts over a quarter of an hour: an account from one network, an account from everywhere, a
 network over all accounts. A browser in which this account has logged in before is asked by a count of its
 own and by no other, so that no stranger, on the same network or with a thousand machines, locks a principal
-out. The decision never depends on whether an account exists. Refuses to know passwords. Cannot fail.
+out. Codes of devices (`appliance.enrolment`) have a count of their own by network, which stands in nobody's
+way to log in. The decision never depends on whether an account exists. Refuses to know passwords. Cannot
+fail.
 """
 
 import hashlib
@@ -21,6 +23,8 @@ WINDOW = timedelta(minutes=15)
 FROM_A_NETWORK_MAX, IN_ALL_MAX = 60, 1_000
 """Failures within the window, beyond which they are a flood."""
 _KEPT = timedelta(days=1)
+CODES = hashlib.sha256(b"device codes\x1f").digest()
+"""Stands for the login id where a code was wrong, which names nobody; no id ends like this."""
 
 
 def login_hash(login_id: str) -> bytes:
@@ -43,7 +47,12 @@ class Door:
             return guessed_s
         most = self.config.account.failures_per_network_per_quarter_hour
         here, unknown = LoginFailure.network == _place(network), LoginFailure.browser.is_null()
-        return max(guessed_s, self._wait_s(most, here, unknown))
+        return max(guessed_s, self._wait_s(most, here, unknown, LoginFailure.login_hash != CODES))
+
+    def code_wait_s(self, network: str) -> int:
+        """Seconds until the next code from this network is looked at; 0: now."""
+        most = self.config.account.failures_per_network_per_quarter_hour
+        return self._wait_s(most, LoginFailure.login_hash == CODES, LoginFailure.network == _place(network))
 
     def guessed_wait_s(self, login: bytes, network: str, browser: bytes | None) -> int:
         """The same, of attempts at this very login id alone."""
@@ -63,7 +72,8 @@ class Door:
         return self._wait_s(most, LoginFailure.login_hash == login)
 
     def note(self, login: bytes, network: str, browser: bytes | None) -> bool:
-        """A wrong password, inside the caller's transaction. Whether it is the first such in `WINDOW`."""
+        """A wrong password, or code (`CODES`), inside the caller's transaction. Whether it is the first such
+        in `WINDOW`."""
         place = _place(network)
         here = LoginFailure.network == place if browser is None else LoginFailure.browser == browser
         first = not self._lately().where(LoginFailure.login_hash == login, here).exists()
@@ -72,9 +82,13 @@ class Door:
         LoginFailure.delete().where(mine, LoginFailure.at < self.now - _KEPT).execute()
         return first
 
-    def is_flood(self, network: str) -> bool:
-        """Whether so many have failed, there or in all, that records of single ones would fill a disk."""
-        failed = self._lately()
+    def is_flood(self, network: str, *, of_codes: bool = False) -> bool:
+        """Whether so many have failed, there or in all, that records of single ones would fill a disk.
+
+        Codes that strangers try hide no wrong password.
+        """
+        are_codes = LoginFailure.login_hash == CODES
+        failed = self._lately().where(are_codes if of_codes else ~are_codes)
         here = failed.where(LoginFailure.network == _place(network))
         limits = ((here, FROM_A_NETWORK_MAX), (failed, IN_ALL_MAX))
         return any(int(which.limit(most + 1).count()) > most for which, most in limits)

@@ -37,7 +37,8 @@ class Account(Section):
         100,
         ge=3,
         description="Wrong passwords of one network for all accounts together; browsers in which the account "
-        "has logged in before do not count. A whole ward may come from one address.",
+        "has logged in before do not count. A whole ward may come from one address. As many wrong codes of "
+        "devices, counted by themselves.",
     )
 
 

@@ -2,8 +2,8 @@
 
 Owns the question and its pages, which go by the last row seen and not by counting, so that a page costs
 the same among five million records as among fifty. Who may ask is `access.may_read_everything`; that somebody
-asked is itself a record. Refuses names of guardians and children: no record holds any. Fails with
-`NotAllowed`.
+asked is itself a record. A file of them breaks off when its reader is logged out. Refuses names of guardians
+and children: no record holds any. Fails with `NotAllowed`.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from typing import Any
 
 from peewee import JOIN, Tuple, Value
 
-from appliance import access, audit, db
+from appliance import access, account, audit, clock, db
 from appliance.actor import Actor
 from appliance.errors import NotAllowed, NotYours
 from appliance.models import Account, Audit, AuditLeaf, School
@@ -69,22 +69,34 @@ def one(actor: Actor, record_id: int) -> tuple[Audit, int | None]:
 
 
 def export(actor: Actor, question: Question, form: str) -> Iterator[Audit]:
-    """Every record that answers, newest first. Recorded before the first row leaves. Raises `NotAllowed`."""
+    """Every record that answers, newest first. Recorded before the first row leaves.
+
+    Raises `NotAllowed`, half way too: `session_over`, once the actor is logged out or suspended.
+    """
     _require(actor)
     with db.transaction():
         audit.record(actor, audit.Act.RECORDS_EXPORTED, "record", None, form=form, **_asked(question))
-    return _all(question)
+    return _all(actor, question)
 
 
-def _all(question: Question) -> Iterator[Audit]:
-    query, before = _newest(question), None
+def _all(actor: Actor, question: Question) -> Iterator[Audit]:
+    query, before, left = _newest(question), None, 0
     while True:
+        if not account.goes_on(actor, clock.now()):
+            _record_cut(actor, left)
+            raise NotAllowed("session_over")
         part = query if before is None else query.where(Tuple(Audit.at, Audit.id) < before)
         rows = list(part.limit(_CHUNK))
         yield from rows
+        left += len(rows)
         if len(rows) < _CHUNK:
             return
         before = _bound(rows[-1].at, rows[-1].id)
+
+
+def _record_cut(actor: Actor, rows: int) -> None:
+    with db.transaction():
+        audit.record(actor, audit.Act.RECORDS_EXPORTED, "record", None, result="session_over", rows=rows)
 
 
 def _bound(at: datetime, id_: int) -> Any:

@@ -52,10 +52,12 @@ def code_for(config: Config, found: Device) -> str:
     return device.make_code(config, inside(config), found, clock.now())
 
 
-def begin(config: Config, code: str, login_id: str = "sensei", zone: Zone = Zone.SENDER) -> account.Halfway:
-    token = enrolment.begin(config, zone, code, login_id, PASSWORD, network=OFFICE, now=clock.now())
-    assert account.resolve(config, zone, token, network=OFFICE, now=clock.now()) is None
-    who = account.enrolling_now(config, zone, token, network=OFFICE, now=clock.now())
+def begin(
+    config: Config, code: str, login_id: str = "sensei", zone: Zone = Zone.SENDER, network: str = OFFICE
+) -> account.Halfway:
+    token = enrolment.begin(config, zone, code, login_id, PASSWORD, network=network, now=clock.now())
+    assert account.resolve(config, zone, token, network=network, now=clock.now()) is None
+    who = account.enrolling_now(config, zone, token, network=network, now=clock.now())
     assert who is not None
     return who
 
@@ -171,6 +173,27 @@ def test_a_code_is_worth_nothing_after_minutes_or_after_a_newer_one(
     morning.shift(config.devices.code_minutes * 60)
     with pytest.raises(DeviceRefused):
         begin(config, new)
+
+
+def test_who_began_with_a_void_code_does_not_end_with_the_new_one(config: Config) -> None:
+    """The code was lost on paper; somebody has typed it already, and is at the last page."""
+    found = approved(config)
+    late = begin(config, code_for(config, found))
+    answer = key_of(config, late).create(passkey.ask_new(config, late, clock.now()))
+    new = code_for(config, found)
+    with pytest.raises(DeviceRefused):
+        enrolment.finish(config, late, answer, clock.now())
+    assert begin(config, new), "it is not used up"
+
+
+def test_a_school_s_pc_becomes_known_in_its_school_or_the_ward_office(config: Config, ward: Ward) -> None:
+    code = code_for(config, school_pc(config, ward))
+    with pytest.raises(DeviceRefused, match="other_school"):
+        begin(config, code, zone=Zone.ADMIN, network="198.51.100.4")
+    prepared = begin(config, code, zone=Zone.ADMIN, network="203.0.113.9")
+    with pytest.raises(DeviceRefused, match="other_school"):
+        enrolment.finish(config, replace(prepared, network="198.51.100.4"), "", clock.now())
+    assert enrolment.finish(config, prepared, "", clock.now()).device.state == "active"
 
 
 def test_a_code_alone_or_in_another_s_hands_enrols_nothing(config: Config) -> None:

@@ -90,13 +90,21 @@ def test_no_name_and_no_telephone_number_goes_into_the_reference(ward: Ward) -> 
         "0312345678",
         "12345678",
         "3123-45678",
+        "3456-7890",  # in Tokyo, without 03
+        "456-7890",
+        "45-6789",
+        "T-3456-7890",
+        "t3456-7890",
         "a b",
     ):
         with pytest.raises(TextInvalid):
             opening.request(operator, ward.school.id, Reason.FAULT, written, clock.now())
 
 
-@pytest.mark.parametrize("written", ["", "2026-114", "114", "K-87", "k87", "R8-114", "2026-1145"])
+@pytest.mark.parametrize(
+    "written",
+    ["", "2026-114", "114", "K-87", "k87", "R8-114", "2026-1145", "2026-0123", "R8-1145", "K-2026-0123"],
+)
 def test_numbers_of_inquiries_and_letters_are_taken(ward: Ward, written: str) -> None:
     operator = Actor(ward.account_id, Role.OPERATOR, frozenset(), Zone.ADMIN, session_id=7)
     opening.request(operator, ward.school.id, Reason.GUARDIAN, written, clock.now())

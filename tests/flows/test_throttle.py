@@ -4,10 +4,10 @@ or from everywhere, and trying one password at every account."""
 import pytest
 import time_machine
 
-from appliance import account, clock
+from appliance import account, clock, enrolment
 from appliance.actor import Actor, Role
 from appliance.config import Zone
-from appliance.errors import LoginRefused
+from appliance.errors import DeviceRefused, LoginRefused
 from appliance.models import LoginFailure
 from tests.flows.ward import Ward
 
@@ -102,6 +102,23 @@ def test_the_wait_ends_when_the_oldest_attempt_is_a_quarter_of_an_hour_old(
         account.login(town.config, Zone.SENDER, "encho", PASSWORD, network=SCHOOL, now=clock.now())
     assert refused.value.wait_s == 15 * MINUTE - 10 * most
     morning.shift(refused.value.wait_s)
+    assert isinstance(attempt(town, "encho"), tuple)
+
+
+def test_wrong_codes_of_devices_keep_nobody_from_logging_in(town: Ward) -> None:
+    """A stranger who shares an address with the principal's phone tries out codes."""
+    most = town.config.account.failures_per_network_per_quarter_hour
+
+    def guess(network: str) -> str:
+        with pytest.raises((DeviceRefused, LoginRefused)) as refused:
+            enrolment.begin(
+                town.config, Zone.SENDER, "aaaa-aaaa", "encho", PASSWORD, network=network, now=clock.now()
+            )
+        return str(refused.value)
+
+    assert {guess(SCHOOL) for _ in range(most)} == {"code"}
+    assert guess(SCHOOL) == "throttled"
+    assert guess("198.51.100.9") == "code"
     assert isinstance(attempt(town, "encho"), tuple)
 
 

@@ -35,7 +35,9 @@ def ask(school_id: int) -> ResponseReturnValue:
                     actor(), school_id, Reason(values["reason"]), values["reference"], clock.now()
                 )
             except TextInvalid:
-                errors["reference"] = _("「2026-114」「K-87」のように、半角の短い番号で書いてください。")
+                errors["reference"] = _(
+                    "「2026-114」「K-87」「2026-0123」のように、半角の短い受付番号を書いてください。電話番号は書けません。"
+                )
         if not errors:
             return redirect(url_for("registrants.of_school", school_id=school_id), 303)
     return page(

@@ -122,6 +122,8 @@ RESULTS = {
     "suspended": later("止められているアカウント"),
     "throttled": later("間違いが続いたため、しばらく受け付けない"),
     "not_your_device": later("ほかの人の端末"),
+    "session_over": later("途中でログインが終わったため、そこで止めた"),
+    "other_school": later("ほかの学校のネットワーク"),
     "passkey": later("パスキーで確認できなかった"),
     "code": later("コードの間違い"),
     "replayed": later("使われたコード"),

@@ -2,11 +2,13 @@
 
 Owns the pages for ward officers and auditors. `appliance.record.search` finds, and records that somebody
 looked. Refuses personal data of registrants: records hold none. The file is CSV for a spreadsheet, or JSON
-Lines in the very bytes that are sealed. Fails into 403 for other roles.
+Lines in the very bytes that are sealed. Fails into 403 for other roles, and into a file that breaks
+off, which browsers call a failed download, when its reader is logged out or suspended.
 """
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -31,6 +33,8 @@ pages = Blueprint("records", __name__, url_prefix="/records")
 FORMS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl; charset=utf-8"}
 _FIELDS = ("account", "school", "act", "from", "until")
 _DAY = timedelta(days=1)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""How a cell begins that a spreadsheet might calculate (OWASP, CSV injection)."""
 _BOM = "\ufeff"
 """Excel takes a file without it for Shift_JIS."""
 
@@ -225,8 +229,8 @@ def _row(cells: tuple[object, ...]) -> str:
 
 
 def _plain(text: str) -> str:
-    """A spreadsheet must not take a text for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    """A spreadsheet must not take a text for a formula: nor one in full width, as Japanese ones do too."""
+    return f"'{text}" if unicodedata.normalize("NFKC", text[:1]) in _FORMULA else text
 
 
 def _jsonl(rows: Iterator[Audit]) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, Response, g, request, url_for
+from flask import Blueprint, Flask, Response, g, url_for
 
 from appliance import db, keystore
 from appliance.config import Config, Zone
@@ -78,7 +78,7 @@ def _for_templates(navigation: Navigation) -> dict[str, object]:
     return {
         "actor": g.actor if known else None,
         "menu": navigation() if known else [],
-        "fragment": request.headers.get("X-Fragment") == "1",
+        "fragment": session.is_fragment(),
         "kept": session.kept(),
         "device_notices": admission.notices() if known else [],
         "first_page": url_for("home.home"),

@@ -14,12 +14,20 @@ from appliance.account import Halfway, passkey
 from appliance.errors import DeviceRefused, FactorRefused, LoginRefused
 from appliance.models import Device
 from web.common import cookies, page, public
+from web.common.language import later
 from web.staff import browser, known, proof
 from web.staff.admission import anywhere, remember
 from web.staff.desk import desk
 from web.staff.session import leave_behind, refusal, renew_proof
 
 pages = Blueprint("enrol", __name__)
+WHY = {
+    "code": later("登録コードが違うか、時間が切れています。新しいコードを出して、入力してください。"),
+    "other_school": later(
+        "いまのネットワークは、この端末を使う学校のものではありません。その学校か区役所のネットワークにつないで、"
+        "登録してください。"
+    ),
+}
 
 
 @pages.get("/enrol")
@@ -44,10 +52,8 @@ def begin() -> ResponseReturnValue:
             network=request.remote_addr or "", now=clock.now(), agent=browser.agent(),
             known_browser=known.browser(login_id),
         )  # fmt: skip
-    except DeviceRefused:
-        errors = {
-            "code": _("登録コードが違うか、時間が切れています。新しいコードを出して、入力してください。")
-        }
+    except DeviceRefused as refused:
+        errors = {"code": _(WHY[refused.reason])}
         return page("staff/enrol.html", errors=errors, code=code, login_id=login_id)
     except LoginRefused as no:
         status = 429 if no.wait_s else 422

@@ -64,6 +64,11 @@ def kept() -> dict[str, str]:
     return proof.without(request.form)
 
 
+def is_fragment() -> bool:
+    """Does the page itself ask, to show a part of it anew, and nobody at it (`karamail.js`)?"""
+    return request.headers.get("X-Fragment") == "1"
+
+
 def guard() -> ResponseReturnValue | None:
     """Lets a request in that has a living session of this site; sends every other one to the login.
 
@@ -99,9 +104,8 @@ def _who() -> Actor | Halfway | None:
         return None
     asked = {"network": request.remote_addr or "", "now": clock.now(), "device_id": device_id()}
     site = desk()
-    return account.resolve(site.config, site.zone, token, **asked) or account.halfway(
-        site.config, site.zone, token, **asked
-    )
+    actor = account.resolve(site.config, site.zone, token, by_itself=is_fragment(), **asked)
+    return actor or account.halfway(site.config, site.zone, token, **asked)
 
 
 @pages.get("/login")

@@ -244,8 +244,9 @@ def test_an_operator_says_why_before_a_name_is_shown(clerk: Clerk, ward: Ward) -
     assert "先に理由を記録してください" in clerk.page
     assert "山田" not in clerk.page
     clerk.open(f"/schools/{ward.school.id}/reason")
-    clerk.send(reason="guardian", reference="090-1234-5678")
+    clerk.send(reason="guardian", reference="3456-7890")
     assert clerk.status == 422
+    assert "電話番号は書けません" in clerk.page
     clerk.send(reason="guardian", reference="2026-114")
     assert "山田 花子" in clerk.page
     clerk.open(f"/schools/{ward.other.id}/registrants")

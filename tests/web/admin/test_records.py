@@ -11,8 +11,11 @@ import pytest
 from flask import Flask
 
 from appliance import audit, clock, db
+from appliance.account import handover
+from appliance.actor import Role
+from appliance.errors import NotAllowed
 from appliance.models import Account, Audit, AuditLeaf
-from appliance.record import merkle, seal, trust
+from appliance.record import merkle, seal, search, trust
 from tests.web.staff.ward import Clerk, Ward
 from web.admin.record_words import ACTS, OBJECTS
 
@@ -143,6 +146,38 @@ def test_a_spreadsheet_holds_the_records_and_no_formula(auditor: Clerk) -> None:
     assert table[0][:4] == ["番号", "日時", "ID", "氏名"]
     assert {row[3] for row in table[1:]} == {"'=HYPERLINK(1)", "園長 谷 三和"}
     assert (last().act, json.loads(last().detail)["form"]) == ("records.exported", "csv")
+
+
+def test_no_name_is_a_formula_in_any_width(auditor: Clerk) -> None:
+    for sign in "=+-@\t\r\n＝＋－＠":
+        name = f'{sign}HYPERLINK("http://rinjin.example","校長")'
+        Account.update(display_name=name).where(Account.login_id == "sensei").execute()
+        auditor.open("/records/download?act=registrations.listed")
+        auditor.send("/records/download?act=registrations.listed", form="csv")
+        table = csv.reader(io.StringIO(auditor.page.removeprefix("\ufeff"), newline=""))
+        assert f"'{name}" in {row[3] for row in table}, ascii(sign)
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_file_breaks_off_where_its_reader_is_suspended(
+    auditor: Clerk, ward: Ward, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Years of records are on their way, slowly; somebody notices."""
+    monkeypatch.setattr(search, "_CHUNK", 2)
+    auditor.open("/records/download")
+    fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', auditor.page))
+    response = auditor.client.post("/records/download", data=fields | {"form": form}, buffered=False)
+    lines = iter(response.response)
+    assert next(lines)
+    assert next(lines)
+    officer = ward.actor(Role.WARD_OFFICER, account_id=Account.get(Account.login_id == "kutan").id)
+    handover.suspend(officer, Account.get(Account.login_id == "kansa"), clock.now())
+    after: list[object] = []
+    with pytest.raises(NotAllowed, match="session_over"):
+        after.extend(lines)
+    assert len(after) <= 2
+    cut = last()
+    assert (cut.act, cut.result, json.loads(cut.detail)["rows"]) == ("records.exported", "session_over", 2)
 
 
 def test_json_lines_are_the_bytes_that_were_sealed(auditor: Clerk) -> None:

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 
 from appliance import clock, device
+from appliance.account import throttle
 from appliance.audit import Act
 from appliance.config import Config
 from appliance.models import Account, Audit, Device, LoginFailure
@@ -75,7 +76,35 @@ def test_a_stranger_without_a_code_uses_up_nobodys_guesses(sender: Flask, ward: 
         stranger.open("/enrol")
         stranger.send("/enrol", code="abcd-efgh", login_id="kocho", password="chigau")
         assert "登録コードが違うか" in stranger.page
-    assert not LoginFailure.select().exists()
+    assert not LoginFailure.select().where(LoginFailure.login_hash != throttle.CODES).exists()
+
+
+def test_whoever_tries_out_codes_has_to_wait_and_the_record_says_so(sender: Flask, ward: Ward) -> None:
+    most = ward.config.account.failures_per_network_per_quarter_hour
+    stranger = Clerk(sender)
+    stranger.open("/enrol")
+    for number in range(most):
+        stranger.send("/enrol", code=f"aaaa-{number:04}", login_id="kocho", password="chigau")
+        assert "登録コードが違うか" in stranger.page
+    stranger.send("/enrol", code="aaaa-9999", login_id="kocho", password="chigau")
+    assert stranger.status == 429
+    assert "分ほど待ってから" in stranger.page
+    refused = Audit.select().where(Audit.act == Act.LOGIN_REFUSED).order_by(Audit.id)
+    assert [(row.result, row.account_id) for row in refused] == [("code", None), ("throttled", None)]
+
+
+def test_a_pc_of_one_school_is_not_enrolled_in_the_staff_room_of_another(ward: Ward) -> None:
+    """127.0.0.1 is the kindergarten's network here; the code is for a PC of the primary school."""
+    networks = {ward.school.id: ["192.0.2.7/32"], ward.other.id: ["127.0.0.1/32"]}
+    devices = ward.config.devices.model_copy(update={"school_networks": networks})
+    config = ward.config.model_copy(update={"devices": devices})
+    clerk = Clerk(create_admin(config))
+    clerk.open("/enrol")
+    code = device.first(config, "職員室", ward.school.id, clock.now())
+    clerk.send("/enrol", code=code, login_id="kocho", password=PASSWORD)
+    assert "その学校か区役所のネットワークにつないで" in clerk.page
+    assert Device.get(Device.name == "職員室").state == "approved"
+    assert Audit.get(Audit.act == Act.LOGIN_REFUSED).result == "other_school"
 
 
 def test_from_a_strange_network_not_even_the_registration_opens(

@@ -1,5 +1,7 @@
 """Who gets in, who does not, and where they land."""
 
+from datetime import timedelta
+
 import time_machine
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
@@ -105,6 +107,27 @@ def test_an_ended_session_leads_back_to_the_page_that_was_left(clerk: Clerk) -> 
         assert "時間がたったため" in clerk.page
         clerk.send(login_id="kocho", password=PASSWORD)
         assert clerk.path == f"/broadcasts/{broadcast_id}/check"
+
+
+def test_a_status_page_left_open_over_lunch_does_not_stay_logged_in(clerk: Clerk, ward: Ward) -> None:
+    """It shows itself anew every few seconds; nobody is there. A click of somebody who is counts."""
+    clerk.login("kocho")
+    broadcast_id = write(clerk)
+    clerk.send()
+    idle = timedelta(minutes=ward.config.account.session_idle_minutes)
+    with time_machine.travel(clock.now(), tick=False) as time:
+
+        def shown_anew() -> int:
+            time.shift(idle / 3)
+            page = f"/broadcasts/{broadcast_id}/progress"
+            return clerk.client.get(page, headers={"X-Fragment": "1"}).status_code
+
+        assert shown_anew() == shown_anew() == 200
+        clerk.open(f"/broadcasts/{broadcast_id}")
+        assert shown_anew() == shown_anew() == 200
+        assert shown_anew() == 303, "the page opens anew, and that is the login"
+        clerk.open(f"/broadcasts/{broadcast_id}")
+        assert clerk.path == "/login"
 
 
 def test_a_text_written_while_the_session_ended_is_not_lost(clerk: Clerk) -> None:
