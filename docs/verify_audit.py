@@ -31,6 +31,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 OK, USAGE, DIFFERENT = 0, 2, 3
+EPOCH, MICRO = datetime(1970, 1, 1), timedelta(microseconds=1)  # noqa: DTZ001
+APART = 3600 * 1_000_000  # clocks agree better than that
 ROUND_ROWS = 20_000  # where more came at once, older ones were still waiting
 
 
@@ -108,28 +110,65 @@ class Tree:
         return root
 
 
-class Times:
-    """Whether records were dated back behind a checkpoint that was signed without them."""
+def micros(when):
+    """Microseconds since 1970, as a plain number."""
+    return (when.replace(tzinfo=None) - EPOCH) // MICRO
 
-    def __init__(self):
-        self.since, self.backdated, self.examined = b"", [], set()
+
+def time_of(place, content):
+    """When a record says that it was written; a moment that no calendar has stands there as a number."""
+    text = content.partition(b'"at":"')[2].partition(b'"')[0].decode("ascii", "replace")
+    try:
+        return micros(datetime.fromisoformat(text[:-1])) if text.endswith("Z") else int(text)
+    except ValueError:
+        raise Different(f"the record at place {place} says no time that can be read") from None
+
+
+def examined_by(place, content):
+    """First and last place at which somebody says to have looked, and where he says it."""
+    record = json.loads(content)
+    first = last = record["object_id"]
+    try:
+        kept = json.loads(record["detail"])
+        if isinstance(kept, dict) and type(kept.get("to")) is int:
+            last = kept["to"]
+    except (ValueError, RecursionError):
+        pass
+    return (first, last, place) if first is not None else (0, -1, place)
+
+
+class Times:
+    """Whether records were dated back behind a checkpoint signed without them, or ahead of their own.
+
+    Somebody's word that he has looked counts for places before its own: nobody looks at what is not there.
+    """
+
+    BACK = "has a time before a checkpoint signed without it"
+    AHEAD = "has a time after the checkpoint that it was sealed under"
+
+    def __init__(self, signed):
+        self.ahead = [(sys.maxsize, sys.maxsize), *reversed(signed)]  # the next checkpoint is the last one
+        self.since, self.wrong, self.examined = None, [], []
 
     def look(self, place, content):
-        if content.partition(b'"at":"')[2] < self.since:
-            self.backdated.append(place)
+        while self.ahead[-1][0] <= place:
+            self.ahead.pop()
+        at = time_of(place, content)
+        if self.since is not None and at < self.since:
+            self.wrong.append((place, self.BACK))
+        elif at > self.ahead[-1][1] + APART:
+            self.wrong.append((place, self.AHEAD))
         if b'"act":"record.examined"' in content and b'"zone":"cli"' in content:
-            self.examined.add(json.loads(content)["object_id"])
+            self.examined.append(examined_by(place, content))
 
     def signed(self, many, at):
         if many < ROUND_ROWS:
-            self.since = (at - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S").encode()
+            self.since = micros(at) - APART
 
     def check(self):
-        for place in self.backdated:
-            if place not in self.examined:
-                raise Different(
-                    f"the record at place {place} has a time before a checkpoint signed without it"
-                )
+        for place, what in self.wrong:
+            if not any(first <= place <= last < own for first, last, own in self.examined):
+                raise Different(f"the record at place {place} {what}")
 
 
 def verify(folder, keys, kept, keep_days):
@@ -149,7 +188,7 @@ def verify(folder, keys, kept, keep_days):
     marks = iter(checkpoints)
     mark = next(marks, None)
     tree, good, missing, deletions = Tree(), 0, 0, []
-    times = Times()
+    times = Times([(size, micros(at)) for size, _, at, where in checkpoints if not where])
     with (folder / "records.jsonl").open("rb") as file:
         for line in file:
             content = line.rstrip(b"\n")
@@ -180,9 +219,7 @@ def verify(folder, keys, kept, keep_days):
         raise Different(f"{tree.size - good} records at the end stand under no checkpoint")
     check_deletions(missing, deletions, checkpoints, keep_days)
     times.check()
-    looked = (
-        f"{len(times.backdated)} were dated back; the vendor has looked at them.\n" if times.backdated else ""
-    )
+    looked = f"{len(times.wrong)} say a wrong time; the vendor has looked at them.\n" if times.wrong else ""
     return (
         f"{tree.size} records ({missing} of them over time and deleted), {len(checkpoints) - len(kept)} "
         f"checkpoints ({cosigned} cosigned), {len(kept)} kept elsewhere: all is as it was signed.\n"

@@ -80,10 +80,15 @@ def keep_sealing(config: Config, signer: Signer, stopped: Callable[[], bool]) ->
 
 
 def _others_sealed(config: Config) -> bool:
-    """Whether the last checkpoint is so young that the next one is not due yet."""
+    """Whether the last checkpoint is so young that the next one is not due yet.
+
+    One from the future is no reason to wait: a clock was ahead once, and the record does not stand still
+    until that time comes.
+    """
     with db.guarded():
-        last = AuditCheckpoint.select(fn.MAX(AuditCheckpoint.at)).scalar()
-    return last is not None and clock.now() - last < timedelta(seconds=config.audit.seal_every_s / 2)
+        last = AuditCheckpoint.select(AuditCheckpoint.at).order_by(AuditCheckpoint.size.desc()).first()
+    due = timedelta(seconds=config.audit.seal_every_s / 2)
+    return last is not None and timedelta() <= clock.now() - last.at < due
 
 
 def wait(seconds: float, stopped: Callable[[], bool]) -> None:

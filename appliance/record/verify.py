@@ -2,10 +2,10 @@
 
 Owns the order of the questions: does each record still give the hash of its place, is none missing, does
 every checkpoint's root follow from the hashes, is each signed by whom it should be, and does all of it
-continue the checkpoints that others hold (this node's witness, the ward's mails). Owns, too, the word of a
-person who has looked at a record that was dated back (0152). Refuses to mend. Deleted records are a
-difference unless their time was over when their deletion was signed, itself a record. Fails as the database
-does.
+continue the checkpoints that others hold (this node's witness, the ward's mails). What anybody can bring
+about who may write a single row (a record with a wrong time, a cosignature that is none) stands beside the
+rest and ends no look. Refuses to mend. Deleted records are a difference unless their time was over when
+their deletion was signed, itself a record. Fails as the database does.
 
 A checkpoint is the grain of what can be named when record and hash were both rewritten: the first
 difference is then "between this checkpoint and that".
@@ -13,23 +13,22 @@ difference is then "between this checkpoint and that".
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Self
 
-from appliance import audit, clock, db
+from appliance import clock, db
 from appliance.config import Config
 from appliance.errors import NoteInvalid
-from appliance.models import Audit, AuditCheckpoint, AuditNode
+from appliance.models import AuditCheckpoint, AuditNode
 from appliance.models.fields import micros
-from appliance.record import leaf, merkle, note, retention, seal, trust, witness
+from appliance.record import dating, leaf, merkle, note, retention, seal, trust, witness
+from appliance.record.dating import Dating
 from appliance.record.merkle import TILE, TILE_BITS
 from appliance.record.note import Checkpoint, VerifierKey
 
 _BATCH = 20_000
-_BACKDATED = timedelta(hours=1)
-"""Between the act and its commit lies less than that."""
 
 
 class Kind(StrEnum):
@@ -47,6 +46,7 @@ class Kind(StrEnum):
     EXPIRED_EARLY = "expired_early"  # records were deleted before their time
     NOT_SEALED = "not_sealed"  # a record the sealer should have seen long ago
     BACKDATED = "backdated"  # its time lies before a checkpoint that was signed without it
+    AHEAD = "ahead"  # its time lies after the checkpoint that it was sealed under
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,10 @@ class Difference:
     """Of the checkpoint that shows it."""
     after_size: int | None = None
     """Of the last checkpoint before, up to which everything is as it was signed."""
+    many: int = 1
+    """So many of this kind, for what stands beside the rest."""
+    last: int | None = None
+    """Where the last of several is."""
 
 
 @dataclass(slots=True)
@@ -73,13 +77,19 @@ class Report:
     against: int = 0
     waiting: int = 0
     """Records that wait for the next sealing."""
-    backdated: Difference | None = None
-    """The first such record at which nobody has looked. Whoever writes records can write one: the look goes
-    on after it, and is not spoilt for good."""
+    beside: dict[Kind, Difference] = field(default_factory=dict)
+    """Of each kind that ends no look the first, and how many there are."""
     examined: int = 0
-    """Such records at which an operator has looked (`examine`)."""
+    """Records with a wrong time at which an operator has looked (`dating.examine`)."""
     root: bytes = merkle.EMPTY_ROOT
     difference: Difference | None = None
+
+    def note_beside(self, found: Difference) -> None:
+        """One more that ends no look."""
+        first = self.beside.get(found.kind)
+        self.beside[found.kind] = (
+            found if first is None else replace(first, many=first.many + 1, last=found.position)
+        )
 
 
 class _Found(Exception):
@@ -105,13 +115,13 @@ def verify(config: Config, *, against: Iterable[str] = ()) -> Report:
     except _Found as found:
         report.difference = found.difference
     else:
-        report.difference = report.backdated
+        report.difference = next(iter(report.beside.values()), None)
     return report
 
 
 def _check(config: Config, keys: Sequence[VerifierKey], outside: list[Checkpoint], report: Report) -> None:
     signed = list(_signed(keys, report))
-    expired, times = _Expired.of(config, signed), _Times(report, _examined())
+    expired, times = _Expired.of(config, signed), Dating(signed, dating.examined())
     marks = iter(
         sorted([*((each, False) for each in signed), *((each, True) for each in outside)], key=_order)
     )
@@ -124,8 +134,8 @@ def _check(config: Config, keys: Sequence[VerifierKey], outside: list[Checkpoint
         if position != tree.size:
             raise _Found(Kind.GAP, position=tree.size, after_size=good)
         _check_row(position, record_id, hash_, row, expired, good)
-        times.look(position, record_id, row, good)
         report.expired += row[0] is None
+        _check_time(report, times, position, row, good)
         tree.push(hash_)
         tile.append(hash_)
         if len(tile) == TILE:
@@ -150,18 +160,6 @@ def _check(config: Config, keys: Sequence[VerifierKey], outside: list[Checkpoint
     _check_waiting(report)
 
 
-def examine(position: int) -> None:
-    """An operator has looked at a record that was dated back: from then on `verify` only counts it."""
-    with db.transaction():
-        audit.record_operation(audit.Act.RECORD_EXAMINED, "position", position)
-
-
-def _examined() -> set[int]:
-    """Only the vendor's command writes this, as it alone announces deletions."""
-    said = Audit.select(Audit.object_id).where(Audit.act == audit.Act.RECORD_EXAMINED, Audit.zone == "cli")
-    return {row[0] for row in said.tuples()}
-
-
 def _order(mark: tuple[Checkpoint, bool]) -> tuple[int, bool]:
     return mark[0].size, mark[1]
 
@@ -179,27 +177,6 @@ def _signed(keys: Sequence[VerifierKey], report: Report) -> Iterator[Checkpoint]
         report.cosigned += len(names) > 1
         good = row.size
         yield checkpoint
-
-
-@dataclass(slots=True)
-class _Times:
-    """Whether records were dated back behind a checkpoint that was signed without them."""
-
-    report: Report
-    examined: set[int]
-    since: int | None = None
-
-    def look(self, position: int, record_id: int, row: Any, good: int) -> None:
-        if self.since is None or row[0] is None or row[1] >= self.since:
-            return
-        if position in self.examined:
-            self.report.examined += 1
-        elif self.report.backdated is None:
-            self.report.backdated = Difference(Kind.BACKDATED, position, record_id, after_size=good)
-
-    def signed(self, checkpoint: Checkpoint, good: int) -> None:
-        if checkpoint.size - good < seal.ROUND_ROWS:  # else older ones were still waiting then
-            self.since = micros(checkpoint.at - _BACKDATED)
 
 
 @dataclass(slots=True)
@@ -256,6 +233,16 @@ def _check_row(position: int, record_id: int, hash_: bytes, row: Any, expired: _
         raise _Found(Kind.ALTERED, position=position, record_id=record_id, after_size=good)
 
 
+def _check_time(report: Report, times: Dating, position: int, row: Any, good: int) -> None:
+    wrong = None if row[0] is None else times.wrong(position, row[1])
+    if wrong is None:
+        return
+    if times.looked_at(position):
+        report.examined += 1
+    else:
+        report.note_beside(Difference(Kind(wrong), position, row[0], after_size=good))
+
+
 class _KeptNodes:
     """The inner nodes that the database keeps, against those that follow from the leaves."""
 
@@ -296,5 +283,5 @@ def _check_waiting(report: Report) -> None:
         "(SELECT 1 FROM audit_leaf WHERE audit_id = audit.id) ORDER BY at, id"
     ).fetchall()
     report.waiting = len(waiting)
-    if waiting and waiting[0][1] < micros(clock.now() - seal.EVERYWHERE - _BACKDATED):
+    if waiting and waiting[0][1] < micros(clock.now() - seal.EVERYWHERE - dating.APART):
         raise _Found(Kind.NOT_SEALED, record_id=waiting[0][0])

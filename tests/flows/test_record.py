@@ -5,6 +5,7 @@ import time
 from datetime import timedelta
 
 import pytest
+import time_machine
 
 from appliance import audit, clock, db
 from appliance.actor import Actor, Role
@@ -89,6 +90,16 @@ def test_a_sealer_leaves_it_to_another_node_that_has_just_sealed(database: Confi
     one_round(database)
     assert AuditCheckpoint.select().count() == 1
     AuditCheckpoint.update(at=clock.now() - timedelta(seconds=database.audit.seal_every_s)).execute()
+    one_round(database)
+    assert AuditCheckpoint.select().count() == 2
+
+
+def test_a_clock_that_was_ahead_once_stops_no_sealing(database: Config) -> None:
+    """A checkpoint of the day after tomorrow: the next one is not waited for until then."""
+    with time_machine.travel(clock.now() + timedelta(days=2), tick=True):
+        act()
+        sealed(database)
+    act()
     one_round(database)
     assert AuditCheckpoint.select().count() == 2
 

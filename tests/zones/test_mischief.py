@@ -114,15 +114,21 @@ def forged(him: Intruder, at: int) -> None:
     insert(him, "audit", row)
 
 
-@pytest.mark.parametrize("at", [NEVER, -NEVER])
-def test_a_record_of_no_time_is_sealed_and_shown(ward: Ward, intruder: Enter, at: int) -> None:
+@pytest.mark.parametrize(("at", "wrong"), [(NEVER, Kind.AHEAD), (-NEVER, Kind.BACKDATED)])
+def test_a_record_of_no_time_is_sealed_shown_and_named(
+    ward: Ward, intruder: Enter, at: int, wrong: Kind
+) -> None:
     signer = trust.sealer(ward.config)
+    audit.record_operation(audit.Act.RIGHTS_GIVEN, "database", None)
+    seal.seal(ward.config, signer, clock.now(), everywhere=True)
     forged(intruder(Zone.SENDER), at)
     assert seal.seal(ward.config, signer, clock.now(), everywhere=True)
     admin = Clerk(create_app(ward.config))
     admin.login("kutan")
     assert admin.open("/records").status_code == 200
-    assert verify.verify(ward.config).difference is None
+    named = verify.verify(ward.config).difference
+    assert named is not None
+    assert named.kind is wrong
 
 
 def test_a_record_dated_back_hides_no_deletion(ward: Ward, intruder: Enter) -> None:
@@ -140,7 +146,7 @@ def test_a_record_dated_back_hides_no_deletion(ward: Ward, intruder: Enter) -> N
     after = verify.verify(ward.config)
     assert after.difference is not None
     assert after.difference.kind is Kind.DELETED
-    assert after.backdated == before.difference
+    assert after.beside[Kind.BACKDATED] == before.difference
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,7 @@ DETAILS = {
     "of": later("操作"),
     "from": later("この日から"),
     "until": later("この日まで"),
+    "to": later("この位置まで"),
     "kind": later("種類"),
     "way": later("確かめ方"),
     "synced": later("同期される鍵か"),
