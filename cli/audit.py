@@ -16,7 +16,7 @@ from appliance import audit as acts
 from appliance import clock, db, log
 from appliance.config import Keeper
 from appliance.errors import SecretMissing
-from appliance.record import dating, export, retention, seal, trust, verify, witness
+from appliance.record import cosignatures, dating, export, retention, seal, trust, verify, witness
 from appliance.record.verify import Difference, Kind
 from cli.context import Context, pass_context
 
@@ -40,6 +40,8 @@ _WORDS = {
     "`karamail audit seal` running?",
     Kind.BACKDATED: "the record at place {position} (id {record_id}) has a time before a checkpoint that was "
     "signed without it" + _LOOK,
+    Kind.COSIGNATURE: "under the checkpoint of {size} stands a line that is no witness's signature: look who "
+    "has the witnesses' database role; then `karamail audit discard {size}`",
     Kind.AHEAD: "the record at place {position} (id {record_id}) has a time after the checkpoint that it was "
     "sealed under" + _LOOK,
 }
@@ -153,6 +155,15 @@ def examined(context: Context, first: int, last: int | None) -> None:
 
 
 @audit.command()
+@click.argument("size", type=click.IntRange(1))
+@pass_context
+def discard(context: Context, size: int) -> None:
+    """Take away what stands under the checkpoint of SIZE records and is no witness's signature. Recorded."""
+    config = context.connect()
+    click.echo(f"{cosignatures.discard(size, trust.trusted(config))} lines taken away")
+
+
+@audit.command()
 @pass_context
 def expire(context: Context) -> None:
     """Delete records older than audit.keep_days; their hashes stay. Run daily."""
@@ -181,7 +192,8 @@ def words(difference: Difference) -> str:
     """A difference as a sentence."""
     said = _WORDS[difference.kind].format(**asdict(difference))
     if difference.many > 1:
-        said += f". There are {difference.many} such, the last at place {difference.last}"
+        last = "" if difference.last is None else f", the last at place {difference.last}"
+        said += f". There are {difference.many} such{last}"
     return said
 
 

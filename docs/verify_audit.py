@@ -52,7 +52,10 @@ def read_key(text):
 
 
 def read_note(note, keys, what):
-    """Size, root, time and signers of a checkpoint. Raises Different when it is not signed by the log."""
+    """Size, root, time, signers of a checkpoint, and how many lines under it are no signatures.
+
+    Raises Different when it is not signed by the log.
+    """
     text, separator, signatures = note.partition("\n\n")
     text += "\n"
     lines = text.split("\n")
@@ -61,30 +64,41 @@ def read_note(note, keys, what):
         at = datetime.strptime(lines[3], "time %Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)  # noqa: UP017
     except (IndexError, ValueError):
         raise Different(f"{what}: not a checkpoint") from None
-    signed = []
-    by_log = False
-    for line in signatures.splitlines() if separator else ():
-        name, _, packed = line.removeprefix("— ").partition(" ")
+    over = {key[1] for key in keys if size > key[4]}  # even if it was given twice
+    keys = [key for key in keys if key[1] not in over]
+    signed, wrong = [], []
+    for line in signatures.removesuffix("\n").split("\n") if separator else ():
         try:
-            raw = base64.b64decode(packed, validate=True)
-        except ValueError:
-            raise Different(f"{what}: a line that is no signature") from None
-        for known, identity, kind, public, until in keys:
-            if (known, identity) != (name, raw[:4]) or size > until:
-                continue
-            message, signature = text.encode(), raw[4:]
-            if kind == 4:
-                seconds = struct.unpack(">Q", signature[:8])[0] if len(signature) == 72 else 0
-                message, signature = f"cosignature/v1\ntime {seconds}\n{text}".encode(), signature[8:]
-            try:
-                public.verify(signature, message)
-            except InvalidSignature:
-                raise Different(f"{what}: the signature of {name} is wrong") from None
-            signed.append(name)
-            by_log |= kind == 1 and name == origin
-    if not by_log:
-        raise Different(f"{what}: not signed with the log's key (exchanged? --key 'KEY until NUMBER', too)")
-    return size, root, at, signed
+            signed += signers(line, text, keys)
+        except ValueError as error:
+            wrong.append(f"{what}: {error}")
+    if (origin, 1) not in signed:
+        why = f"; {wrong[0]}" if wrong else ""
+        raise Different(
+            f"{what}: not signed with the log's key (exchanged? --key 'KEY until NUMBER', too){why}"
+        )
+    return size, root, at, signed, wrong
+
+
+def signers(line, text, keys):
+    """Name and kind of the known key that a line is the signature of. Raises ValueError: it is none."""
+    name, _, packed = line.removeprefix("— ").partition(" ")
+    raw = base64.b64decode(packed, validate=True)
+    if not line.startswith("— ") or len(raw) < 5 or base64.b64encode(raw).decode() != packed:
+        raise ValueError("a line that is no signature")
+    for known, identity, kind, public, _ in keys:
+        if (known, identity) != (name, raw[:4]):
+            continue
+        message, signature = text.encode(), raw[4:]
+        if kind == 4:
+            seconds = struct.unpack(">Q", signature[:8])[0] if len(signature) == 72 else 0
+            message, signature = f"cosignature/v1\ntime {seconds}\n{text}".encode(), signature[8:]
+        try:
+            public.verify(signature, message)
+        except InvalidSignature:
+            raise ValueError(f"the signature of {name} is wrong") from None
+        return [(name, kind)]
+    return []
 
 
 class Tree:
@@ -171,20 +185,27 @@ class Times:
                 raise Different(f"the record at place {place} {what}")
 
 
-def verify(folder, keys, kept, keep_days):
-    """What was found, in words. Raises Different."""
-    checkpoints, cosigned = [], 0
+def read_checkpoints(folder, keys, kept):
+    """All of them by size, how many are cosigned, and what stands under them and is no signature."""
+    checkpoints, cosigned, wrong = [], 0, []
     with (folder / "checkpoints.jsonl").open(encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
-            size, root, at, signed = read_note(
+            size, root, at, signed, more = read_note(
                 json.loads(line)["note"], keys, f"checkpoints.jsonl line {number}"
             )
             checkpoints.append((size, root, at, ""))
-            cosigned += len(signed) > 1
+            cosigned += any(kind == 4 for _, kind in signed)
+            wrong += more
     for path in kept:
-        size, root, at, _ = read_note(path.read_text(encoding="utf-8"), keys, str(path))
+        size, root, at, _, _ = read_note(path.read_text(encoding="utf-8"), keys, str(path))
         checkpoints.append((size, root, at, str(path)))
     checkpoints.sort(key=lambda each: each[0])
+    return checkpoints, cosigned, wrong
+
+
+def verify(folder, keys, kept, keep_days):
+    """What was found, in words. Raises Different."""
+    checkpoints, cosigned, wrong = read_checkpoints(folder, keys, kept)
     marks = iter(checkpoints)
     mark = next(marks, None)
     tree, good, missing, deletions = Tree(), 0, 0, []
@@ -219,6 +240,8 @@ def verify(folder, keys, kept, keep_days):
         raise Different(f"{tree.size - good} records at the end stand under no checkpoint")
     check_deletions(missing, deletions, checkpoints, keep_days)
     times.check()
+    if wrong:
+        raise Different(wrong[0])
     looked = f"{len(times.wrong)} say a wrong time; the vendor has looked at them.\n" if times.wrong else ""
     return (
         f"{tree.size} records ({missing} of them over time and deleted), {len(checkpoints) - len(kept)} "

@@ -310,6 +310,14 @@ POLICIES: dict[str, dict[Holder, tuple[Policy, ...]]] = {
         _M: _only("insert", "(zone = 'mail'::text)"),
         _SEALER: (Policy("select"),),
     },
+    # A witness's row is as short as a signature; whose it is, the signature says.
+    "audit_cosignature": {
+        _M: (Policy("select"),),
+        _WITNESS: (
+            Policy("select"),
+            Policy("insert", check="((octet_length(name) <= 300) AND (octet_length(line) <= 600))"),
+        ),
+    },
     # A private key is useless to a zone it is not wrapped for; it need not see it either.
     "wrapped_key": {
         _A: (Policy("select", "(zone = 'admin'::text)"),),

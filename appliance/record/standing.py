@@ -5,6 +5,7 @@ does, and takes its time. Fails with `SecretMissing` and `NoteInvalid` as `trust
 does.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,8 +15,11 @@ from appliance import db
 from appliance.config import Config
 from appliance.models import AuditCheckpoint, AuditCosignature
 from appliance.models.fields import micros, moment
-from appliance.record import seal, trust
-from appliance.record.note import WITNESS
+from appliance.record import cosignatures, seal, trust
+from appliance.record.note import WITNESS, VerifierKey
+
+_LOOK_BACK = 100
+"""So many checkpoints, the newest first, are asked for a witness's signature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,8 @@ def patience(config: Config) -> timedelta:
 def look(config: Config, now: datetime) -> Standing:
     """Of this moment. What was passed over long ago is `verify`'s to find."""
     due_at = now - patience(config)
-    names = sorted({key.name for key in trust.trusted(config) if key.kind == WITNESS and key.until is None})
+    keys = trust.trusted(config)
+    names = sorted({key.name for key in keys if key.kind == WITNESS and key.until is None})
     with db.guarded():
         unsealed, oldest = db.statement(
             "SELECT COUNT(*), MIN(at) FROM audit WHERE id > ? AND at < ? AND NOT EXISTS "
@@ -58,7 +63,7 @@ def look(config: Config, now: datetime) -> Standing:
             micros(due_at),
         ).fetchone()
         last = AuditCheckpoint.select().order_by(AuditCheckpoint.size.desc()).first()
-        behind = [found for name in names if (found := _behind(name, due_at)) is not None]
+        behind = [found for name in names if (found := _behind(name, keys, due_at)) is not None]
     return Standing(
         patience=patience(config),
         unsealed=int(unsealed),
@@ -70,10 +75,9 @@ def look(config: Config, now: datetime) -> Standing:
     )
 
 
-def _behind(name: str, due_at: datetime) -> Behind | None:
+def _behind(name: str, keys: Sequence[VerifierKey], due_at: datetime) -> Behind | None:
     """A witness passes over what was followed by the next before it looked: only what is later counts."""
-    cosigned = AuditCosignature.select(fn.MAX(AuditCosignature.size)).where(AuditCosignature.name == name)
-    reached = cosigned.scalar() or 0
+    reached = _reached(name, keys)
     count, since = (
         AuditCheckpoint.select(fn.COUNT(AuditCheckpoint.size), fn.MIN(AuditCheckpoint.at))
         .where(AuditCheckpoint.size > reached, AuditCheckpoint.at < due_at)
@@ -81,3 +85,16 @@ def _behind(name: str, due_at: datetime) -> Behind | None:
         .get()
     )
     return Behind(name, since, int(count)) if count else None
+
+
+def _reached(name: str, keys: Sequence[VerifierKey]) -> int:
+    """The size of the last checkpoint that a witness has signed, and not somebody under its name."""
+    said = (
+        AuditCheckpoint.select()
+        .join(AuditCosignature)
+        .where(AuditCosignature.name.startswith(name))
+        .distinct()
+        .order_by(AuditCheckpoint.size.desc())
+        .limit(_LOOK_BACK)
+    )
+    return next((int(row.size) for row in said if name in cosignatures.signers(row, keys)[0]), 0)

@@ -23,7 +23,7 @@ from appliance.config import Config
 from appliance.errors import NoteInvalid
 from appliance.models import AuditCheckpoint, AuditNode
 from appliance.models.fields import micros
-from appliance.record import dating, leaf, merkle, note, retention, seal, trust, witness
+from appliance.record import cosignatures, dating, leaf, merkle, note, retention, seal, trust, witness
 from appliance.record.dating import Dating
 from appliance.record.merkle import TILE, TILE_BITS
 from appliance.record.note import Checkpoint, VerifierKey
@@ -46,6 +46,7 @@ class Kind(StrEnum):
     EXPIRED_EARLY = "expired_early"  # records were deleted before their time
     NOT_SEALED = "not_sealed"  # a record the sealer should have seen long ago
     BACKDATED = "backdated"  # its time lies before a checkpoint that was signed without it
+    COSIGNATURE = "cosignature"  # what a witness is said to have signed is no signature of his
     AHEAD = "ahead"  # its time lies after the checkpoint that it was sealed under
 
 
@@ -95,7 +96,7 @@ class Report:
 class _Found(Exception):
     """Carries the first difference out of the loops."""
 
-    def __init__(self, kind: Kind, **where: int | None) -> None:
+    def __init__(self, kind: Kind, **where: Any) -> None:
         super().__init__(kind)
         self.difference = Difference(kind, **where)
 
@@ -107,7 +108,7 @@ def verify(config: Config, *, against: Iterable[str] = ()) -> Report:
     """
     keys = trust.trusted(config)
     held = [text for text in (*against, witness.last_seen(config)) if text]
-    outside = sorted((note.read(text, keys)[0] for text in held), key=lambda each: each.size)
+    outside = sorted((note.read_kept(text, keys) for text in held), key=lambda each: each.size)
     report = Report(against=len(outside))
     try:
         with db.snapshot():
@@ -168,13 +169,16 @@ def _signed(keys: Sequence[VerifierKey], report: Report) -> Iterator[Checkpoint]
     good = 0
     for row in AuditCheckpoint.select().order_by(AuditCheckpoint.size):
         try:
-            checkpoint, names = note.read(witness.signed_note(row), keys)
+            checkpoint, _ = note.read(row.note, keys)
         except NoteInvalid:
             raise _Found(Kind.FORGED, size=row.size, after_size=good) from None
         if (checkpoint.size, checkpoint.at) != (row.size, row.at):
             raise _Found(Kind.FORGED, size=row.size, after_size=good)
+        names, wrong = cosignatures.signers(row, keys)
+        for _ in range(wrong):
+            report.note_beside(Difference(Kind.COSIGNATURE, size=row.size, after_size=good))
         report.checkpoints += 1
-        report.cosigned += len(names) > 1
+        report.cosigned += bool(names)
         good = row.size
         yield checkpoint
 

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from appliance.config import Config
-from appliance.models import Audit
+from appliance.models import Audit, AuditCosignature
 from cli.main import main
 from tests.flows.test_record import act
 
@@ -64,6 +64,19 @@ def test_a_kept_checkpoint_that_is_none_is_refused(database: Config, tmp_path: P
     (tmp_path / "mailed.txt").write_text("みどり区\n", encoding="utf-8")
     done = run(database, "verify", "--against", tmp_path / "mailed.txt")
     assert (done.exit_code, "not a signed checkpoint" in done.output) == (1, True)
+
+
+def test_what_is_no_signature_is_named_until_an_operator_discards_it(database: Config) -> None:
+    act(3)
+    run(database, "seal", "--once")
+    run(database, "witness", "--once")
+    AuditCosignature.create(size=3, name="mx9.midori.example/witness", line="x")
+    done = run(database, "verify")
+    assert (done.exit_code, "`karamail audit discard 3`" in done.output) == (3, True)
+    assert run(database, "discard", 3).output == "1 lines taken away\n"
+    assert run(database, "verify").exit_code == 0
+    assert Audit.select().order_by(Audit.id.desc()).get().act == "cosignatures.discarded"
+    assert run(database, "discard", 99).exit_code == 1
 
 
 def test_who_has_looked_says_so_of_one_place_or_of_several(database: Config) -> None:

@@ -98,6 +98,15 @@ def test_neither_does_the_others_work(config: Config) -> None:
         witness.cosign(config, trust.witness(config), clock.now())
 
 
+def test_a_witness_writes_nothing_longer_than_a_signature(config: Config) -> None:
+    as_keeper(config, Keeper.SEALER)
+    sealed = seal.seal(config, trust.sealer(config), clock.now(), everywhere=True)
+    as_keeper(config, Keeper.WITNESS)
+    for name, line in (("x" * 301, "x"), ("x", "x" * 601)):
+        with pytest.raises(Exception, match="row-level security"):
+            AuditCosignature.create(size=sealed, name=name, line=line)
+
+
 def test_the_watch_sees_how_mail_fares_and_not_whose_it_is(config: Config) -> None:
     as_keeper(config, Keeper.WATCH)
     families = {family.name for family in Figures(config).collect()}

@@ -89,6 +89,7 @@ ACTS = {
     Act.CODE_RESUMED: later("止めた学校IDの受付を再開した"),
     Act.RECORDS_EXPIRED: later("期間を過ぎた操作記録を消した"),
     Act.RECORD_EXAMINED: later("日時のおかしい操作記録を調べた"),
+    Act.COSIGNATURES_DISCARDED: later("立会いの署名でない行を除いた"),
     Act.REFUSED: later("認められていない操作をしようとした"),
 }
 OBJECTS = {
