@@ -210,16 +210,21 @@ def reason(value: str) -> str:
 
 
 def details(row: Audit) -> str:
-    """Counts, ids and closed words, as they were kept."""
-    kept = {name: value for name, value in json.loads(row.detail).items() if value is not None}
-    return " · ".join(
-        f"{_(DETAILS[name]) if name in DETAILS else name}: {_value(name, value)}"
-        for name, value in kept.items()
-    )
+    """Counts, ids and closed words, as they were kept; what no program of ours wrote as it stands there."""
+    try:
+        kept = json.loads(row.detail)
+        return " · ".join(
+            f"{_(DETAILS[name]) if name in DETAILS else name}: {_value(name, value)}"
+            for name, value in kept.items()
+            if value is not None
+        )
+    except (ValueError, RecursionError, AttributeError):
+        return str(row.detail)
 
 
 def _value(name: str, value: object) -> object:
-    return _(VALUES[str(value)]) if name in ("way", "kind") and value in VALUES else value
+    known = name in ("way", "kind") and isinstance(value, str) and value in VALUES
+    return _(VALUES[str(value)]) if known else value
 
 
 def second(row: Audit) -> str:
