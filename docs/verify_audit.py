@@ -33,7 +33,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 OK, USAGE, DIFFERENT = 0, 2, 3
 EPOCH, MICRO = datetime(1970, 1, 1), timedelta(microseconds=1)  # noqa: DTZ001
 APART = 3600 * 1_000_000  # clocks agree better than that
-ROUND_ROWS = 20_000  # where more came at once, older ones were still waiting
+ROUND_ROWS, ROUND_CHARACTERS = 20_000, 32_000_000  # where more came at once, older ones were still waiting
 
 
 class Different(Exception):
@@ -162,12 +162,13 @@ class Times:
 
     def __init__(self, signed):
         self.ahead = [(sys.maxsize, sys.maxsize), *reversed(signed)]  # the next checkpoint is the last one
-        self.since, self.wrong, self.examined = None, [], []
+        self.since, self.length, self.wrong, self.examined = None, 0, [], []
 
     def look(self, place, content):
         while self.ahead[-1][0] <= place:
             self.ahead.pop()
         at = time_of(place, content)
+        self.length += len(content)
         if self.since is not None and at < self.since:
             self.wrong.append((place, self.BACK))
         elif at > self.ahead[-1][1] + APART:
@@ -176,8 +177,9 @@ class Times:
             self.examined.append(examined_by(place, content))
 
     def signed(self, many, at):
-        if many < ROUND_ROWS:
+        if many < ROUND_ROWS and self.length < ROUND_CHARACTERS:
             self.since = micros(at) - APART
+        self.length = 0
 
     def check(self):
         for place, what in self.wrong:

@@ -285,6 +285,13 @@ _FACTORS: dict[Holder, tuple[Policy, ...]] = {
 }
 
 
+_SHORT = (
+    "(octet_length(detail) <= 8000) AND (octet_length(reason) <= 2000) AND (octet_length(role) <= 200)"
+    " AND (octet_length(network) <= 200) AND (octet_length(act) <= 200)"
+    " AND (octet_length(object_kind) <= 200) AND (octet_length(result) <= 200)"
+)
+"""Many times what any record of ours holds; what is larger would fill disks for years."""
+
 _NOT_THE_SCHOOLS = "(kind <> 'school'::text)"
 
 POLICIES: dict[str, dict[Holder, tuple[Policy, ...]]] = {
@@ -305,9 +312,9 @@ POLICIES: dict[str, dict[Holder, tuple[Policy, ...]]] = {
         _A: _ALL_ROWS,
     },
     "audit": {
-        _S: _only("insert", "(zone = 'sender'::text)"),
-        _A: _only("insert", "(zone = 'admin'::text)"),
-        _M: _only("insert", "(zone = 'mail'::text)"),
+        _S: _only("insert", f"((zone = 'sender'::text) AND {_SHORT})"),
+        _A: _only("insert", f"((zone = 'admin'::text) AND {_SHORT})"),
+        _M: _only("insert", f"((zone = 'mail'::text) AND {_SHORT})"),
         _SEALER: (Policy("select"),),
     },
     # A witness's row is as short as a signature; whose it is, the signature says.

@@ -41,9 +41,11 @@ class Dating:
         self._signed, self._examined = signed, examined
         self._next = 0
         self._since: int | None = None
+        self._length = 0
 
-    def wrong(self, position: int, at: int) -> Wrong | None:
-        """What is wrong with the time of the record at this place."""
+    def wrong(self, position: int, at: int, length: int) -> Wrong | None:
+        """What is wrong with the time of the record at this place, which is a line so long."""
+        self._length += length
         while self._next < len(self._signed) and self._signed[self._next].size <= position:
             self._next += 1
         if self._since is not None and at < self._since:
@@ -54,8 +56,10 @@ class Dating:
 
     def signed(self, checkpoint: Checkpoint, good: int) -> None:
         """This checkpoint is passed, and the one before it was of `good` records."""
-        if checkpoint.size - good < seal.ROUND_ROWS:  # else older ones were still waiting then
+        full = checkpoint.size - good >= seal.ROUND_ROWS or self._length >= seal.ROUND_CHARACTERS
+        if not full:  # else older ones were still waiting then
             self._since = micros(checkpoint.at - APART)
+        self._length = 0
 
     def looked_at(self, position: int) -> bool:
         """Whether somebody has looked at this place, after it was sealed."""

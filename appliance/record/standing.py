@@ -43,6 +43,8 @@ class Standing:
     """Of the last checkpoint, which speaks of `size` records."""
     witnesses: list[str]
     behind: list[Behind]
+    holders: list[str]
+    """Where records wait: who has locked the tree, and waits for nobody himself."""
 
 
 def patience(config: Config) -> timedelta:
@@ -63,6 +65,7 @@ def look(config: Config, now: datetime) -> Standing:
             micros(due_at),
         ).fetchone()
         last = AuditCheckpoint.select().order_by(AuditCheckpoint.size.desc()).first()
+        holders = _holders() if unsealed else []
         behind = [found for name in names if (found := _behind(name, keys, due_at)) is not None]
     return Standing(
         patience=patience(config),
@@ -72,7 +75,23 @@ def look(config: Config, now: datetime) -> Standing:
         last_at=None if last is None else last.at,
         witnesses=names,
         behind=behind,
+        holders=holders,
     )
+
+
+def _holders() -> list[str]:
+    """Role and process of PostgreSQL's sessions; SQLite knows no holder."""
+    if db.engine() == "sqlite":
+        return []
+    rows = db.statement(
+        "SELECT DISTINCT pg_get_userbyid(a.usesysid), l.pid FROM pg_locks AS l JOIN pg_stat_activity AS a "
+        "ON a.pid = l.pid WHERE a.datname = current_database() "
+        "AND l.relation IN (SELECT oid FROM pg_class WHERE relname IN ('audit_leaf', 'audit_node', "
+        "'audit_checkpoint') AND relnamespace = 'public'::regnamespace) AND l.granted "
+        "AND l.mode <> 'AccessShareLock' AND l.pid <> pg_backend_pid() "
+        "AND NOT EXISTS (SELECT 1 FROM pg_locks AS w WHERE w.pid = l.pid AND NOT w.granted) ORDER BY 2"
+    ).fetchall()
+    return [f"{role} (process {pid})" for role, pid in rows]
 
 
 def _behind(name: str, keys: Sequence[VerifierKey], due_at: datetime) -> Behind | None:

@@ -28,7 +28,7 @@ from appliance.record.dating import Dating
 from appliance.record.merkle import TILE, TILE_BITS
 from appliance.record.note import Checkpoint, VerifierKey
 
-_BATCH = 20_000
+_BATCH = 5_000
 
 
 class Kind(StrEnum):
@@ -134,9 +134,9 @@ def _check(config: Config, keys: Sequence[VerifierKey], outside: list[Checkpoint
     for position, record_id, hash_, row in leaves():
         if position != tree.size:
             raise _Found(Kind.GAP, position=tree.size, after_size=good)
-        _check_row(position, record_id, hash_, row, expired, good)
+        length = _check_row(position, record_id, hash_, row, expired, good)
         report.expired += row[0] is None
-        _check_time(report, times, position, row, good)
+        _check_time(report, times, position, row, length, good)
         tree.push(hash_)
         tile.append(hash_)
         if len(tile) == TILE:
@@ -227,18 +227,22 @@ def leaves() -> Iterator[tuple[int, int, bytes, Any]]:
         after = rows[-1][0]
 
 
-def _check_row(position: int, record_id: int, hash_: bytes, row: Any, expired: _Expired, good: int) -> None:
+def _check_row(position: int, record_id: int, hash_: bytes, row: Any, expired: _Expired, good: int) -> int:
+    """How long its line is; 0 where its time was over."""
     if row[0] is None:
         if expired.before <= position < expired.early:
             raise _Found(Kind.EXPIRED_EARLY, position=expired.early, record_id=expired.early_id)
         if position >= expired.before:
             raise _Found(Kind.DELETED, position=position, record_id=record_id, after_size=good)
-    elif leaf.hash_of(row) != hash_:
+        return 0
+    line = leaf.line(row)
+    if merkle.leaf_hash(line) != hash_:
         raise _Found(Kind.ALTERED, position=position, record_id=record_id, after_size=good)
+    return len(line)
 
 
-def _check_time(report: Report, times: Dating, position: int, row: Any, good: int) -> None:
-    wrong = None if row[0] is None else times.wrong(position, row[1])
+def _check_time(report: Report, times: Dating, position: int, row: Any, length: int, good: int) -> None:
+    wrong = None if row[0] is None else times.wrong(position, row[1], length)
     if wrong is None:
         return
     if times.looked_at(position):
