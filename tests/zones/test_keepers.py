@@ -113,8 +113,8 @@ def test_the_doctor_names_who_holds_the_tree_while_records_wait(config: Config) 
     assert standing.look(config, clock.now()).holders == []
     with _connection(config, Keeper.SEALER) as him, him.transaction(force_rollback=True):
         him.execute("INSERT INTO audit_leaf (position, audit_id, hash) VALUES (0, 1, 'x')")
-        (held,) = standing.look(config, clock.now()).holders
-    assert held == f"karamail_audit (process {him.info.backend_pid})"
+        held = standing.look(config, clock.now()).holders
+        assert held == [f"karamail_audit (process {him.info.backend_pid})"]
 
 
 def test_the_watch_sees_how_mail_fares_and_not_whose_it_is(config: Config) -> None:
