@@ -18,6 +18,7 @@ from appliance.models.fields import micros, moment
 from appliance.record import cosignatures, seal, trust
 from appliance.record.note import WITNESS, VerifierKey
 
+_NO_ID = 2**63 - 1
 _LOOK_BACK = 100
 """So many checkpoints, the newest first, are asked for a witness's signature."""
 
@@ -58,18 +59,13 @@ def look(config: Config, now: datetime) -> Standing:
     keys = trust.trusted(config)
     names = sorted({key.name for key in keys if key.kind == WITNESS and key.until is None})
     with db.guarded():
-        unsealed, oldest = db.statement(
-            "SELECT COUNT(*), MIN(at) FROM audit WHERE id > ? AND at < ? AND NOT EXISTS "
-            "(SELECT 1 FROM audit_leaf WHERE audit_id = audit.id)",
-            seal.mark(now),
-            micros(due_at),
-        ).fetchone()
+        unsealed, oldest, _ = waiting(seal.mark(now), micros(due_at), now)
         last = AuditCheckpoint.select().order_by(AuditCheckpoint.size.desc()).first()
         holders = _holders() if unsealed else []
         behind = [found for name in names if (found := _behind(name, keys, due_at)) is not None]
     return Standing(
         patience=patience(config),
-        unsealed=int(unsealed),
+        unsealed=unsealed,
         oldest_at=None if oldest is None else moment(oldest),
         size=0 if last is None else int(last.size),
         last_at=None if last is None else last.at,
@@ -77,6 +73,22 @@ def look(config: Config, now: datetime) -> Standing:
         behind=behind,
         holders=holders,
     )
+
+
+def waiting(above: int, before: int, now: datetime) -> tuple[int, int | None, int | None]:
+    """Of records of a higher id than `above` that have waited since before then: how many, since when, an id.
+
+    What came after the last checkpoint has waited no longer than that, whatever time it says itself.
+    """
+    last = AuditCheckpoint.select().order_by(AuditCheckpoint.size.desc()).first()
+    top, at = (last.top_id, micros(last.at)) if last is not None and last.at <= now else (_NO_ID, 0)
+    count, since, record_id = db.statement(
+        "SELECT COUNT(*), MIN(since), MIN(id) FROM (SELECT id, "
+        "CASE WHEN id > ? AND at < ? THEN ? ELSE at END AS since FROM audit WHERE id > ? AND NOT EXISTS "
+        "(SELECT 1 FROM audit_leaf WHERE audit_id = audit.id)) AS unsealed WHERE since < ?",
+        top, at, at, above, before,
+    ).fetchone()  # fmt: skip
+    return int(count), since, record_id
 
 
 def _holders() -> list[str]:

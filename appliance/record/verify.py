@@ -23,7 +23,18 @@ from appliance.config import Config
 from appliance.errors import NoteInvalid
 from appliance.models import AuditCheckpoint, AuditNode
 from appliance.models.fields import micros
-from appliance.record import cosignatures, dating, leaf, merkle, note, retention, seal, trust, witness
+from appliance.record import (
+    cosignatures,
+    dating,
+    leaf,
+    merkle,
+    note,
+    retention,
+    seal,
+    standing,
+    trust,
+    witness,
+)
 from appliance.record.dating import Dating
 from appliance.record.merkle import TILE, TILE_BITS
 from appliance.record.note import Checkpoint, VerifierKey
@@ -286,10 +297,8 @@ class _KeptNodes:
 
 
 def _check_waiting(report: Report) -> None:
-    waiting = db.statement(
-        "SELECT id, at FROM audit WHERE NOT EXISTS "
-        "(SELECT 1 FROM audit_leaf WHERE audit_id = audit.id) ORDER BY at, id"
-    ).fetchall()
-    report.waiting = len(waiting)
-    if waiting and waiting[0][1] < micros(clock.now() - seal.EVERYWHERE - dating.APART):
-        raise _Found(Kind.NOT_SEALED, record_id=waiting[0][0])
+    now = clock.now()
+    report.waiting, _, _ = standing.waiting(0, 2**63 - 1, now)
+    late, _, record_id = standing.waiting(0, micros(now - seal.EVERYWHERE - dating.APART), now)
+    if late:
+        raise _Found(Kind.NOT_SEALED, record_id=record_id)

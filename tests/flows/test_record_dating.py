@@ -10,7 +10,7 @@ from appliance.config import Config
 from appliance.errors import OperatorError
 from appliance.models import Audit
 from appliance.models.fields import micros
-from appliance.record import dating, verify
+from appliance.record import dating, standing, verify
 from appliance.record.verify import Kind
 from tests.flows.test_record import act, lines, sealed
 from tests.flows.test_record_tampering import office
@@ -132,6 +132,21 @@ def test_what_was_written_under_a_wrong_clock_is_examined_from_first_to_last(rec
     report = verify.verify(record)
     assert (report.difference, report.examined) == (None, 5)
     assert office(record).returncode == 0
+
+
+def test_what_was_dated_back_a_moment_ago_has_not_waited_since_then(record: Config) -> None:
+    """The next round seals it: no sealer stands still."""
+    write_dated(0)
+    report = verify.verify(record)
+    assert (report.difference, report.waiting) == (None, 1)
+    assert standing.look(record, clock.now()).unsealed == 0
+
+
+def test_it_has_waited_since_the_last_checkpoint(record: Config) -> None:
+    write_dated(0)
+    with time_machine.travel(clock.now() + timedelta(hours=2), tick=True):
+        found = standing.look(record, clock.now())
+    assert (found.unsealed, found.oldest_at) == (1, found.last_at)
 
 
 def test_the_last_place_is_not_before_the_first(record: Config) -> None:
