@@ -82,7 +82,8 @@ class Act(StrEnum):
     RECORDS_READ = "records.read"
     RECORDS_EXPORTED = "records.exported"
     RECORDS_EXPIRED = "records.expired"  # their time is over; `object_id` is the first position that stays
-    RECORD_EXAMINED = "record.examined"  # one that was dated back; `object_id` is its position
+    RECORD_EXAMINED = "record.examined"  # one that says a wrong time; `object_id` is its position
+    COSIGNATURES_DISCARDED = "cosignatures.discarded"  # that are none, of a checkpoint of `object_id` records
     LOGIN_REFUSED = "login.refused"
     REFUSED = "refused"  # what somebody may not, or is not there for him
     # by the vendor at a node's command line, where there is no account

@@ -194,6 +194,12 @@ def transaction() -> Iterator[None]:
             yield
 
 
+def of_one_moment() -> None:
+    """First in a transaction that writes: all that it reads is the database of one moment (SQLite's is)."""
+    if engine() == "postgresql":
+        database.execute_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+
+
 @contextmanager
 def snapshot() -> Iterator[None]:
     """What is read inside is the database of one moment, whoever writes meanwhile. Writes nothing.

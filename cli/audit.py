@@ -16,11 +16,12 @@ from appliance import audit as acts
 from appliance import clock, db, log
 from appliance.config import Keeper
 from appliance.errors import SecretMissing
-from appliance.record import export, retention, seal, trust, verify, witness
+from appliance.record import cosignatures, dating, export, retention, seal, trust, verify, witness
 from appliance.record.verify import Difference, Kind
 from cli.context import Context, pass_context
 
 DIFFERENT = 3
+_LOOK = ". Look who wrote it and from where; then `karamail audit examined {position}`"
 _WORDS = {
     Kind.ALTERED: "the record at place {position} (id {record_id}) is not the one that was sealed",
     Kind.DELETED: "the record at place {position} (id {record_id}) is gone",
@@ -38,7 +39,11 @@ _WORDS = {
     Kind.NOT_SEALED: "record id {record_id} has waited for more than a day to be sealed: is "
     "`karamail audit seal` running?",
     Kind.BACKDATED: "the record at place {position} (id {record_id}) has a time before a checkpoint that was "
-    "signed without it. Look who wrote it and from where; then `karamail audit examined {position}`",
+    "signed without it" + _LOOK,
+    Kind.COSIGNATURE: "under the checkpoint of {size} stands a line that is no witness's signature: look who "
+    "has the witnesses' database role; then `karamail audit discard {size}`",
+    Kind.AHEAD: "the record at place {position} (id {record_id}) has a time after the checkpoint that it was "
+    "sealed under" + _LOOK,
 }
 
 
@@ -108,10 +113,11 @@ def verify_(context: Context, against: tuple[Path, ...], as_json: bool) -> None:
         )
     else:
         click.echo(f"DIFFERENT: {words(report.difference)}")
-        if report.backdated not in (None, report.difference):
-            click.echo(f"And {words(report.backdated)}")
+        for each in report.beside.values():
+            if each != report.difference:
+                click.echo(f"And {words(each)}")
     if not as_json and report.examined:
-        click.echo(f"{report.examined} records were dated back; somebody has looked at them.")
+        click.echo(f"{report.examined} records say a wrong time; somebody has looked at them.")
     if report.difference is not None:
         raise SystemExit(DIFFERENT)
 
@@ -130,13 +136,31 @@ def export_(context: Context, folder: Path) -> None:
 
 
 @audit.command()
-@click.argument("place", type=click.IntRange(0))
+@click.argument("first", type=click.IntRange(0))
+@click.argument("last", type=click.IntRange(0), required=False)
 @pass_context
-def examined(context: Context, place: int) -> None:
-    """You have looked at the record at PLACE, which was dated back: `verify` only counts it now. Recorded."""
+def examined(context: Context, first: int, last: int | None) -> None:
+    """You have looked at the record at place FIRST, or at those from FIRST to LAST, which say a wrong time.
+
+    `verify` only counts them when this word of yours is sealed. Recorded.
+    """
     context.connect()
-    verify.examine(place)
-    click.echo(f"recorded that the record at place {place} was looked at")
+    dating.examine(first, first if last is None else last)
+    at = (
+        f"the record at place {first} was"
+        if last is None
+        else f"the records at places {first} to {last} were"
+    )
+    click.echo(f"recorded that {at} looked at; it counts as soon as that is sealed")
+
+
+@audit.command()
+@click.argument("size", type=click.IntRange(1))
+@pass_context
+def discard(context: Context, size: int) -> None:
+    """Take away what stands under the checkpoint of SIZE records and is no witness's signature. Recorded."""
+    config = context.connect()
+    click.echo(f"{cosignatures.discard(size, trust.trusted(config))} lines taken away")
 
 
 @audit.command()
@@ -165,8 +189,12 @@ def keys(context: Context) -> None:
 
 
 def words(difference: Difference) -> str:
-    """The first difference as a sentence."""
-    return _WORDS[difference.kind].format(**asdict(difference))
+    """A difference as a sentence."""
+    said = _WORDS[difference.kind].format(**asdict(difference))
+    if difference.many > 1:
+        last = "" if difference.last is None else f", the last at place {difference.last}"
+        said += f". There are {difference.many} such{last}"
+    return said
 
 
 def _until_told() -> Callable[[], bool]:

@@ -31,7 +31,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 OK, USAGE, DIFFERENT = 0, 2, 3
-ROUND_ROWS = 20_000  # where more came at once, older ones were still waiting
+EPOCH, MICRO = datetime(1970, 1, 1), timedelta(microseconds=1)  # noqa: DTZ001
+APART = 3600 * 1_000_000  # clocks agree better than that
+ROUND_ROWS, ROUND_CHARACTERS = 20_000, 32_000_000  # where more came at once, older ones were still waiting
 
 
 class Different(Exception):
@@ -50,7 +52,10 @@ def read_key(text):
 
 
 def read_note(note, keys, what):
-    """Size, root, time and signers of a checkpoint. Raises Different when it is not signed by the log."""
+    """Size, root, time, signers of a checkpoint, and how many lines under it are no signatures.
+
+    Raises Different when it is not signed by the log.
+    """
     text, separator, signatures = note.partition("\n\n")
     text += "\n"
     lines = text.split("\n")
@@ -59,30 +64,41 @@ def read_note(note, keys, what):
         at = datetime.strptime(lines[3], "time %Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)  # noqa: UP017
     except (IndexError, ValueError):
         raise Different(f"{what}: not a checkpoint") from None
-    signed = []
-    by_log = False
-    for line in signatures.splitlines() if separator else ():
-        name, _, packed = line.removeprefix("— ").partition(" ")
+    over = {key[1] for key in keys if size > key[4]}  # even if it was given twice
+    keys = [key for key in keys if key[1] not in over]
+    signed, wrong = [], []
+    for line in signatures.removesuffix("\n").split("\n") if separator else ():
         try:
-            raw = base64.b64decode(packed, validate=True)
-        except ValueError:
-            raise Different(f"{what}: a line that is no signature") from None
-        for known, identity, kind, public, until in keys:
-            if (known, identity) != (name, raw[:4]) or size > until:
-                continue
-            message, signature = text.encode(), raw[4:]
-            if kind == 4:
-                seconds = struct.unpack(">Q", signature[:8])[0] if len(signature) == 72 else 0
-                message, signature = f"cosignature/v1\ntime {seconds}\n{text}".encode(), signature[8:]
-            try:
-                public.verify(signature, message)
-            except InvalidSignature:
-                raise Different(f"{what}: the signature of {name} is wrong") from None
-            signed.append(name)
-            by_log |= kind == 1 and name == origin
-    if not by_log:
-        raise Different(f"{what}: not signed with the log's key (exchanged? --key 'KEY until NUMBER', too)")
-    return size, root, at, signed
+            signed += signers(line, text, keys)
+        except ValueError as error:
+            wrong.append(f"{what}: {error}")
+    if (origin, 1) not in signed:
+        why = f"; {wrong[0]}" if wrong else ""
+        raise Different(
+            f"{what}: not signed with the log's key (exchanged? --key 'KEY until NUMBER', too){why}"
+        )
+    return size, root, at, signed, wrong
+
+
+def signers(line, text, keys):
+    """Name and kind of the known key that a line is the signature of. Raises ValueError: it is none."""
+    name, _, packed = line.removeprefix("— ").partition(" ")
+    raw = base64.b64decode(packed, validate=True)
+    if not line.startswith("— ") or len(raw) < 5 or base64.b64encode(raw).decode() != packed:
+        raise ValueError("a line that is no signature")
+    for known, identity, kind, public, _ in keys:
+        if (known, identity) != (name, raw[:4]):
+            continue
+        message, signature = text.encode(), raw[4:]
+        if kind == 4:
+            seconds = struct.unpack(">Q", signature[:8])[0] if len(signature) == 72 else 0
+            message, signature = f"cosignature/v1\ntime {seconds}\n{text}".encode(), signature[8:]
+        try:
+            public.verify(signature, message)
+        except InvalidSignature:
+            raise ValueError(f"the signature of {name} is wrong") from None
+        return [(name, kind)]
+    return []
 
 
 class Tree:
@@ -108,48 +124,94 @@ class Tree:
         return root
 
 
-class Times:
-    """Whether records were dated back behind a checkpoint that was signed without them."""
+def micros(when):
+    """Microseconds since 1970, as a plain number."""
+    return (when.replace(tzinfo=None) - EPOCH) // MICRO
 
-    def __init__(self):
-        self.since, self.backdated, self.examined = b"", [], set()
+
+def time_of(place, content):
+    """When a record says that it was written; a moment that no calendar has stands there as a number."""
+    text = content.partition(b'"at":"')[2].partition(b'"')[0].decode("ascii", "replace")
+    try:
+        return micros(datetime.fromisoformat(text[:-1])) if text.endswith("Z") else int(text)
+    except ValueError:
+        raise Different(f"the record at place {place} says no time that can be read") from None
+
+
+def examined_by(place, content):
+    """First and last place at which somebody says to have looked, and where he says it."""
+    record = json.loads(content)
+    first = last = record["object_id"]
+    try:
+        kept = json.loads(record["detail"])
+        if isinstance(kept, dict) and type(kept.get("to")) is int:
+            last = kept["to"]
+    except (ValueError, RecursionError):
+        pass
+    return (first, last, place) if first is not None else (0, -1, place)
+
+
+class Times:
+    """Whether records were dated back behind a checkpoint signed without them, or ahead of their own.
+
+    Somebody's word that he has looked counts for places before its own: nobody looks at what is not there.
+    """
+
+    BACK = "has a time before a checkpoint signed without it"
+    AHEAD = "has a time after the checkpoint that it was sealed under"
+
+    def __init__(self, signed):
+        self.ahead = [(sys.maxsize, sys.maxsize), *reversed(signed)]  # the next checkpoint is the last one
+        self.since, self.length, self.wrong, self.examined = None, 0, [], []
 
     def look(self, place, content):
-        if content.partition(b'"at":"')[2] < self.since:
-            self.backdated.append(place)
+        while self.ahead[-1][0] <= place:
+            self.ahead.pop()
+        at = time_of(place, content)
+        self.length += len(content)
+        if self.since is not None and at < self.since:
+            self.wrong.append((place, self.BACK))
+        elif at > self.ahead[-1][1] + APART:
+            self.wrong.append((place, self.AHEAD))
         if b'"act":"record.examined"' in content and b'"zone":"cli"' in content:
-            self.examined.add(json.loads(content)["object_id"])
+            self.examined.append(examined_by(place, content))
 
     def signed(self, many, at):
-        if many < ROUND_ROWS:
-            self.since = (at - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S").encode()
+        if many < ROUND_ROWS and self.length < ROUND_CHARACTERS:
+            self.since = micros(at) - APART
+        self.length = 0
 
     def check(self):
-        for place in self.backdated:
-            if place not in self.examined:
-                raise Different(
-                    f"the record at place {place} has a time before a checkpoint signed without it"
-                )
+        for place, what in self.wrong:
+            if not any(first <= place <= last < own for first, last, own in self.examined):
+                raise Different(f"the record at place {place} {what}")
+
+
+def read_checkpoints(folder, keys, kept):
+    """All of them by size, how many are cosigned, and what stands under them and is no signature."""
+    checkpoints, cosigned, wrong = [], 0, []
+    with (folder / "checkpoints.jsonl").open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            size, root, at, signed, more = read_note(
+                json.loads(line)["note"], keys, f"checkpoints.jsonl line {number}"
+            )
+            checkpoints.append((size, root, at, ""))
+            cosigned += any(kind == 4 for _, kind in signed)
+            wrong += more
+    for path in kept:
+        size, root, at, _, _ = read_note(path.read_text(encoding="utf-8"), keys, str(path))
+        checkpoints.append((size, root, at, str(path)))
+    checkpoints.sort(key=lambda each: each[0])
+    return checkpoints, cosigned, wrong
 
 
 def verify(folder, keys, kept, keep_days):
     """What was found, in words. Raises Different."""
-    checkpoints, cosigned = [], 0
-    with (folder / "checkpoints.jsonl").open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            size, root, at, signed = read_note(
-                json.loads(line)["note"], keys, f"checkpoints.jsonl line {number}"
-            )
-            checkpoints.append((size, root, at, ""))
-            cosigned += len(signed) > 1
-    for path in kept:
-        size, root, at, _ = read_note(path.read_text(encoding="utf-8"), keys, str(path))
-        checkpoints.append((size, root, at, str(path)))
-    checkpoints.sort(key=lambda each: each[0])
+    checkpoints, cosigned, wrong = read_checkpoints(folder, keys, kept)
     marks = iter(checkpoints)
     mark = next(marks, None)
     tree, good, missing, deletions = Tree(), 0, 0, []
-    times = Times()
+    times = Times([(size, micros(at)) for size, _, at, where in checkpoints if not where])
     with (folder / "records.jsonl").open("rb") as file:
         for line in file:
             content = line.rstrip(b"\n")
@@ -180,9 +242,9 @@ def verify(folder, keys, kept, keep_days):
         raise Different(f"{tree.size - good} records at the end stand under no checkpoint")
     check_deletions(missing, deletions, checkpoints, keep_days)
     times.check()
-    looked = (
-        f"{len(times.backdated)} were dated back; the vendor has looked at them.\n" if times.backdated else ""
-    )
+    if wrong:
+        raise Different(wrong[0])
+    looked = f"{len(times.wrong)} say a wrong time; the vendor has looked at them.\n" if times.wrong else ""
     return (
         f"{tree.size} records ({missing} of them over time and deleted), {len(checkpoints) - len(kept)} "
         f"checkpoints ({cosigned} cosigned), {len(kept)} kept elsewhere: all is as it was signed.\n"

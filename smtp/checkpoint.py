@@ -9,7 +9,7 @@ import base64
 from appliance.config import Config
 from appliance.errors import NoteInvalid, SecretMissing
 from appliance.models import AuditCheckpoint
-from appliance.record import note, trust, witness
+from appliance.record import cosignatures, note, trust
 
 _BOUNDARY = b"karamail-checkpoint"  # the parts are base64: it cannot occur in them
 HEADERS = (
@@ -18,10 +18,10 @@ HEADERS = (
 )
 
 
-def read(size: int) -> str:
+def read(config: Config, size: int) -> str:
     """The note with the signatures that it has by now; empty where it is not there any more."""
     row = AuditCheckpoint.get_or_none(AuditCheckpoint.size == size)
-    return "" if row is None else witness.signed_note(row)
+    return "" if row is None else cosignatures.signed_note(row, _keys(config))
 
 
 def marks(config: Config, text: str) -> dict[str, str]:

@@ -130,7 +130,7 @@ class Renderer:
 
     def _read(self, claimed: Claimed) -> None:
         if claimed.kind == LetterKind.CHECKPOINT:
-            self._notes[claimed.about] = checkpoint.read(int(claimed.about))
+            self._notes[claimed.about] = checkpoint.read(self._config, int(claimed.about))
         if claimed.kind == LetterKind.FAULT:
             self._faults[claimed.about] = fault.told(claimed.about)
         if claimed.school_id != WARD and claimed.school_id not in self._schools:

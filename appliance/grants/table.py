@@ -298,6 +298,13 @@ _IN_ITS_SCHOOL = (
     "(EXISTS ( SELECT 1 FROM school_class k"
     " WHERE ((k.id = child.school_class_id) AND (k.school_id = child.school_id))))"
 )
+_SHORT = (
+    "(octet_length(detail) <= 8000) AND (octet_length(reason) <= 2000) AND (octet_length(role) <= 200)"
+    " AND (octet_length(network) <= 200) AND (octet_length(act) <= 200)"
+    " AND (octet_length(object_kind) <= 200) AND (octet_length(result) <= 200)"
+)
+"""Many times what any record of ours holds; what is larger would fill disks for years."""
+
 _NOT_THE_SCHOOLS = "(kind <> 'school'::text)"
 
 POLICIES: dict[str, dict[Holder, tuple[Policy, ...]]] = {
@@ -332,10 +339,18 @@ POLICIES: dict[str, dict[Holder, tuple[Policy, ...]]] = {
         _A: _ALL_ROWS,
     },
     "audit": {
-        _S: _only("insert", "(zone = 'sender'::text)"),
-        _A: _only("insert", "(zone = 'admin'::text)"),
-        _M: _only("insert", "(zone = 'mail'::text)"),
+        _S: _only("insert", f"((zone = 'sender'::text) AND {_SHORT})"),
+        _A: _only("insert", f"((zone = 'admin'::text) AND {_SHORT})"),
+        _M: _only("insert", f"((zone = 'mail'::text) AND {_SHORT})"),
         _SEALER: (Policy("select"),),
+    },
+    # A witness's row is as short as a signature; whose it is, the signature says.
+    "audit_cosignature": {
+        _M: (Policy("select"),),
+        _WITNESS: (
+            Policy("select"),
+            Policy("insert", check="((octet_length(name) <= 300) AND (octet_length(line) <= 600))"),
+        ),
     },
     # A private key is useless to a zone it is not wrapped for; it need not see it either.
     "wrapped_key": {

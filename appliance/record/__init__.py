@@ -13,7 +13,9 @@ Refuses to append acts of people: `appliance.audit` does, without any lock, in t
 | `tree` | the tree in the database: leaves, inner nodes of every eighth level |
 | `seal` | the sealer |
 | `witness` | who has seen a checkpoint on his own disk and signs what continues it |
+| `cosignatures` | what stands under a checkpoint, and whose it is |
 | `verify` | recomputes everything and names the first difference |
+| `dating` | which records say a wrong time, and at which somebody has looked |
 | `search`, `export` | pages of records, and all of it for a check elsewhere |
 | `retention` | deletion that keeps the tree verifiable |
 | `daily` | the checkpoint that leaves the building |

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from appliance import db
 from appliance.models import AuditCheckpoint
-from appliance.record import leaf, witness
+from appliance.record import cosignatures, leaf
 from appliance.record.verify import leaves
 
 RECORDS, CHECKPOINTS = "records.jsonl", "checkpoints.jsonl"
@@ -28,6 +28,6 @@ def export(folder: Path) -> int:
                 count += 1
         with (folder / CHECKPOINTS).open("x", encoding="utf-8") as text:
             for kept in AuditCheckpoint.select().order_by(AuditCheckpoint.size):
-                note = witness.signed_note(kept)
+                note = cosignatures.signed_note(kept)
                 text.write(json.dumps({"size": kept.size, "note": note}, ensure_ascii=False) + "\n")
     return count

@@ -89,4 +89,5 @@ def _time(micros: int) -> str:
 
 @lru_cache(4096)
 def _second(value: int) -> str:
-    return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    """The year in four digits: `strftime` writes 33 in two of them on some systems, and in four on others."""
+    return datetime.fromtimestamp(value, UTC).replace(tzinfo=None).isoformat()

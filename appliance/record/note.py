@@ -9,7 +9,7 @@ import base64
 import binascii
 import re
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -127,24 +127,57 @@ def read(note: str, keys: Iterable[VerifierKey]) -> tuple[Checkpoint, list[str]]
         raise NoteInvalid("not a signed checkpoint")
     checkpoint = _checkpoint(text)
     given = list(keys)
-    over = {key.id for key in given if not key.counts_for(checkpoint.size)}  # even if it stands there twice
-    known = {(key.name, key.id): key for key in given if key.id not in over}
     signed: list[str] = []
     by_log = False
     for line in signatures[:-1].split("\n"):
-        name, _, packed = line.removeprefix(_DASH).partition(" ")
-        raw = _bytes(packed)
-        if not line.startswith(_DASH) or len(raw) < 5:
-            raise NoteInvalid("a line that is no signature")
-        key = known.get((name, raw[:4]))
-        if key is None:
-            continue
-        _check(key, text, raw[4:])
-        signed.append(name)
-        by_log |= key.kind == LOG and key.name == checkpoint.origin
+        key = signer_of(line, text, checkpoint.size, given)
+        if key is not None:
+            signed.append(key.name)
+            by_log |= _is_of_log(key, checkpoint)
     if not by_log:
         raise NoteInvalid("no signature of a known key of this log")
     return checkpoint, signed
+
+
+def read_kept(note: str, keys: Iterable[VerifierKey]) -> Checkpoint:
+    """The checkpoint of a note that somebody else kept, signed by its log.
+
+    What else stands under it may be worth nothing: it came to him by the database. Raises `NoteInvalid`.
+    """
+    text, separator, signatures = note.partition("\n\n")
+    if not separator:
+        raise NoteInvalid("not a signed checkpoint")
+    checkpoint = _checkpoint(text + "\n")
+    given = list(keys)
+    for line in signatures.split("\n"):
+        try:
+            key = signer_of(line, text + "\n", checkpoint.size, given)
+        except NoteInvalid:
+            continue
+        if key is not None and _is_of_log(key, checkpoint):
+            return checkpoint
+    raise NoteInvalid("no signature of a known key of this log")
+
+
+def signer_of(line: str, text: str, size: int, keys: Sequence[VerifierKey]) -> VerifierKey | None:
+    """Whose signature a line under a checkpoint's text is; None where nobody knows the key, or no longer.
+
+    Raises `NoteInvalid`: it is none, or a wrong one of a known key.
+    """
+    name, _, packed = line.removeprefix(_DASH).partition(" ")
+    raw = _bytes(packed)
+    if not line.startswith(_DASH) or len(raw) < 5:
+        raise NoteInvalid("a line that is no signature")
+    over = {key.id for key in keys if not key.counts_for(size)}  # even if it stands there twice
+    for key in keys:
+        if (key.name, key.id) == (name, raw[:4]) and key.id not in over:
+            _check(key, text, raw[4:])
+            return key
+    return None
+
+
+def _is_of_log(key: VerifierKey, checkpoint: Checkpoint) -> bool:
+    return key.kind == LOG and key.name == checkpoint.origin
 
 
 def _checkpoint(text: str) -> Checkpoint:

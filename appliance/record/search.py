@@ -1,9 +1,11 @@
 """Finding records: by person, school, act and day, newest first, a page at a time.
 
 Owns the question and its pages, which go by the last row seen and not by counting, so that a page costs
-the same among five million records as among fifty. Who may ask is `access.may_read_everything`; that somebody
-asked is itself a record. A file of them breaks off when its reader is logged out. Refuses names of guardians
-and children: no record holds any. Fails with `NotAllowed`.
+the same among five million records as among fifty. Where nothing is asked, the newest is what the database
+numbered last: no record comes first because it says so. Answers to a question go by time, as the indexes do.
+Moments are whole microseconds here, as they were written, whether a calendar has them or not. Who may ask is
+`access.may_read_everything`; that somebody asked is itself a record. A file of them breaks off when its
+reader is logged out. Refuses names of guardians and children: no record holds any. Fails with `NotAllowed`.
 """
 
 from collections.abc import Iterator
@@ -17,10 +19,12 @@ from appliance import access, account, audit, clock, db
 from appliance.actor import Actor
 from appliance.errors import NotAllowed, NotYours
 from appliance.models import Account, Audit, AuditLeaf, School
-from appliance.models.fields import micros
 
 PAGE_ROWS = 50
 _CHUNK = 2_000
+_MICROS = Audit.at.alias("micros").coerce(False)
+Place = tuple[int, int]
+"""Where a page ends: time and id of its last row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +43,21 @@ class Found:
     """A page. `older` is where the next one begins, if there is one."""
 
     rows: list[Audit]
-    older: tuple[datetime, int] | None
+    older: Place | None
 
 
-def page(actor: Actor, question: Question, before: tuple[datetime, int] | None = None) -> Found:
-    """The newest records that answer, older than `before` (time and id). Recorded. Raises `NotAllowed`."""
+def page(actor: Actor, question: Question, before: Place | None = None) -> Found:
+    """The newest records that answer, older than `before`. Recorded. Raises `NotAllowed`."""
     _require(actor)
     query = _newest(question)
     if before is not None:
-        query = query.where(Tuple(Audit.at, Audit.id) < _bound(*before))
+        query = query.where(_older(question, before))
     with db.transaction():
         rows = list(query.limit(PAGE_ROWS + 1))
         shown = rows[:PAGE_ROWS]
         audit.record(actor, audit.Act.RECORDS_READ, "record", None, rows=len(shown), **_asked(question))
     last = shown[-1] if len(rows) > PAGE_ROWS else None
-    return Found(shown, (last.at, last.id) if last else None)
+    return Found(shown, (last.micros, last.id) if last else None)
 
 
 def one(actor: Actor, record_id: int) -> tuple[Audit, int | None]:
@@ -85,13 +89,13 @@ def _all(actor: Actor, question: Question) -> Iterator[Audit]:
         if not account.goes_on(actor, clock.now()):
             _record_cut(actor, left)
             raise NotAllowed("session_over")
-        part = query if before is None else query.where(Tuple(Audit.at, Audit.id) < before)
+        part = query if before is None else query.where(_older(question, before))
         rows = list(part.limit(_CHUNK))
         yield from rows
         left += len(rows)
         if len(rows) < _CHUNK:
             return
-        before = _bound(rows[-1].at, rows[-1].id)
+        before = rows[-1].micros, rows[-1].id
 
 
 def _record_cut(actor: Actor, rows: int) -> None:
@@ -99,13 +103,14 @@ def _record_cut(actor: Actor, rows: int) -> None:
         audit.record(actor, audit.Act.RECORDS_EXPORTED, "record", None, result="session_over", rows=rows)
 
 
-def _bound(at: datetime, id_: int) -> Any:
-    return Tuple(Value(micros(at), converter=False), Value(id_, converter=False))
+def _older(question: Question, before: Place) -> Any:
+    at, id_ = (Value(each, converter=False) for each in before)
+    return Audit.id < id_ if question == Question() else Tuple(Audit.at, Audit.id) < Tuple(at, id_)
 
 
 def _joined() -> Any:
     return (
-        Audit.select(Audit, Account.login_id, Account.display_name, School.name, School.name_en)
+        Audit.select(Audit, _MICROS, Account.login_id, Account.display_name, School.name, School.name_en)
         .join(Account, JOIN.LEFT_OUTER, on=(Audit.account_id == Account.id), attr="account")
         .switch(Audit)
         .join(School, JOIN.LEFT_OUTER, on=(Audit.school_id == School.id), attr="school")
@@ -113,7 +118,9 @@ def _joined() -> Any:
 
 
 def _newest(question: Question) -> Any:
-    query = _joined().order_by(Audit.at.desc(), Audit.id.desc())
+    query = _joined().order_by(Audit.id.desc())
+    if question != Question():
+        query = query.order_by(Audit.at.desc(), Audit.id.desc())
     for column, value in (
         (Audit.account_id, question.account_id),
         (Audit.school_id, question.school_id),

@@ -2,10 +2,10 @@
 
 Owns the order of the questions: does each record still give the hash of its place, is none missing, does
 every checkpoint's root follow from the hashes, is each signed by whom it should be, and does all of it
-continue the checkpoints that others hold (this node's witness, the ward's mails). Owns, too, the word of a
-person who has looked at a record that was dated back (0152). Refuses to mend. Deleted records are a
-difference unless their time was over when their deletion was signed, itself a record. Fails as the database
-does.
+continue the checkpoints that others hold (this node's witness, the ward's mails). What anybody can bring
+about who may write a single row (a record with a wrong time, a cosignature that is none) stands beside the
+rest and ends no look. Refuses to mend. Deleted records are a difference unless their time was over when
+their deletion was signed, itself a record. Fails as the database does.
 
 A checkpoint is the grain of what can be named when record and hash were both rewritten: the first
 difference is then "between this checkpoint and that".
@@ -13,23 +13,33 @@ difference is then "between this checkpoint and that".
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Self
 
-from appliance import audit, clock, db
+from appliance import clock, db
 from appliance.config import Config
 from appliance.errors import NoteInvalid
-from appliance.models import Audit, AuditCheckpoint, AuditNode
+from appliance.models import AuditCheckpoint, AuditNode
 from appliance.models.fields import micros
-from appliance.record import leaf, merkle, note, retention, seal, trust, witness
+from appliance.record import (
+    cosignatures,
+    dating,
+    leaf,
+    merkle,
+    note,
+    retention,
+    seal,
+    standing,
+    trust,
+    witness,
+)
+from appliance.record.dating import Dating
 from appliance.record.merkle import TILE, TILE_BITS
 from appliance.record.note import Checkpoint, VerifierKey
 
-_BATCH = 20_000
-_BACKDATED = timedelta(hours=1)
-"""Between the act and its commit lies less than that."""
+_BATCH = 5_000
 
 
 class Kind(StrEnum):
@@ -47,6 +57,8 @@ class Kind(StrEnum):
     EXPIRED_EARLY = "expired_early"  # records were deleted before their time
     NOT_SEALED = "not_sealed"  # a record the sealer should have seen long ago
     BACKDATED = "backdated"  # its time lies before a checkpoint that was signed without it
+    COSIGNATURE = "cosignature"  # what a witness is said to have signed is no signature of his
+    AHEAD = "ahead"  # its time lies after the checkpoint that it was sealed under
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,10 @@ class Difference:
     """Of the checkpoint that shows it."""
     after_size: int | None = None
     """Of the last checkpoint before, up to which everything is as it was signed."""
+    many: int = 1
+    """So many of this kind, for what stands beside the rest."""
+    last: int | None = None
+    """Where the last of several is."""
 
 
 @dataclass(slots=True)
@@ -73,19 +89,25 @@ class Report:
     against: int = 0
     waiting: int = 0
     """Records that wait for the next sealing."""
-    backdated: Difference | None = None
-    """The first such record at which nobody has looked. Whoever writes records can write one: the look goes
-    on after it, and is not spoilt for good."""
+    beside: dict[Kind, Difference] = field(default_factory=dict)
+    """Of each kind that ends no look the first, and how many there are."""
     examined: int = 0
-    """Such records at which an operator has looked (`examine`)."""
+    """Records with a wrong time at which an operator has looked (`dating.examine`)."""
     root: bytes = merkle.EMPTY_ROOT
     difference: Difference | None = None
+
+    def note_beside(self, found: Difference) -> None:
+        """One more that ends no look."""
+        first = self.beside.get(found.kind)
+        self.beside[found.kind] = (
+            found if first is None else replace(first, many=first.many + 1, last=found.position)
+        )
 
 
 class _Found(Exception):
     """Carries the first difference out of the loops."""
 
-    def __init__(self, kind: Kind, **where: int | None) -> None:
+    def __init__(self, kind: Kind, **where: Any) -> None:
         super().__init__(kind)
         self.difference = Difference(kind, **where)
 
@@ -97,7 +119,7 @@ def verify(config: Config, *, against: Iterable[str] = ()) -> Report:
     """
     keys = trust.trusted(config)
     held = [text for text in (*against, witness.last_seen(config)) if text]
-    outside = sorted((note.read(text, keys)[0] for text in held), key=lambda each: each.size)
+    outside = sorted((note.read_kept(text, keys) for text in held), key=lambda each: each.size)
     report = Report(against=len(outside))
     try:
         with db.snapshot():
@@ -105,13 +127,13 @@ def verify(config: Config, *, against: Iterable[str] = ()) -> Report:
     except _Found as found:
         report.difference = found.difference
     else:
-        report.difference = report.backdated
+        report.difference = next(iter(report.beside.values()), None)
     return report
 
 
 def _check(config: Config, keys: Sequence[VerifierKey], outside: list[Checkpoint], report: Report) -> None:
     signed = list(_signed(keys, report))
-    expired, times = _Expired.of(config, signed), _Times(report, _examined())
+    expired, times = _Expired.of(config, signed), Dating(signed, dating.examined())
     marks = iter(
         sorted([*((each, False) for each in signed), *((each, True) for each in outside)], key=_order)
     )
@@ -123,9 +145,9 @@ def _check(config: Config, keys: Sequence[VerifierKey], outside: list[Checkpoint
     for position, record_id, hash_, row in leaves():
         if position != tree.size:
             raise _Found(Kind.GAP, position=tree.size, after_size=good)
-        _check_row(position, record_id, hash_, row, expired, good)
-        times.look(position, record_id, row, good)
+        length = _check_row(position, record_id, hash_, row, expired, good)
         report.expired += row[0] is None
+        _check_time(report, times, position, row, length, good)
         tree.push(hash_)
         tile.append(hash_)
         if len(tile) == TILE:
@@ -150,18 +172,6 @@ def _check(config: Config, keys: Sequence[VerifierKey], outside: list[Checkpoint
     _check_waiting(report)
 
 
-def examine(position: int) -> None:
-    """An operator has looked at a record that was dated back: from then on `verify` only counts it."""
-    with db.transaction():
-        audit.record_operation(audit.Act.RECORD_EXAMINED, "position", position)
-
-
-def _examined() -> set[int]:
-    """Only the vendor's command writes this, as it alone announces deletions."""
-    said = Audit.select(Audit.object_id).where(Audit.act == audit.Act.RECORD_EXAMINED, Audit.zone == "cli")
-    return {row[0] for row in said.tuples()}
-
-
 def _order(mark: tuple[Checkpoint, bool]) -> tuple[int, bool]:
     return mark[0].size, mark[1]
 
@@ -170,36 +180,18 @@ def _signed(keys: Sequence[VerifierKey], report: Report) -> Iterator[Checkpoint]
     good = 0
     for row in AuditCheckpoint.select().order_by(AuditCheckpoint.size):
         try:
-            checkpoint, names = note.read(witness.signed_note(row), keys)
+            checkpoint, _ = note.read(row.note, keys)
         except NoteInvalid:
             raise _Found(Kind.FORGED, size=row.size, after_size=good) from None
         if (checkpoint.size, checkpoint.at) != (row.size, row.at):
             raise _Found(Kind.FORGED, size=row.size, after_size=good)
+        names, wrong = cosignatures.signers(row, keys)
+        for _ in range(wrong):
+            report.note_beside(Difference(Kind.COSIGNATURE, size=row.size, after_size=good))
         report.checkpoints += 1
-        report.cosigned += len(names) > 1
+        report.cosigned += bool(names)
         good = row.size
         yield checkpoint
-
-
-@dataclass(slots=True)
-class _Times:
-    """Whether records were dated back behind a checkpoint that was signed without them."""
-
-    report: Report
-    examined: set[int]
-    since: int | None = None
-
-    def look(self, position: int, record_id: int, row: Any, good: int) -> None:
-        if self.since is None or row[0] is None or row[1] >= self.since:
-            return
-        if position in self.examined:
-            self.report.examined += 1
-        elif self.report.backdated is None:
-            self.report.backdated = Difference(Kind.BACKDATED, position, record_id, after_size=good)
-
-    def signed(self, checkpoint: Checkpoint, good: int) -> None:
-        if checkpoint.size - good < seal.ROUND_ROWS:  # else older ones were still waiting then
-            self.since = micros(checkpoint.at - _BACKDATED)
 
 
 @dataclass(slots=True)
@@ -246,14 +238,28 @@ def leaves() -> Iterator[tuple[int, int, bytes, Any]]:
         after = rows[-1][0]
 
 
-def _check_row(position: int, record_id: int, hash_: bytes, row: Any, expired: _Expired, good: int) -> None:
+def _check_row(position: int, record_id: int, hash_: bytes, row: Any, expired: _Expired, good: int) -> int:
+    """How long its line is; 0 where its time was over."""
     if row[0] is None:
         if expired.before <= position < expired.early:
             raise _Found(Kind.EXPIRED_EARLY, position=expired.early, record_id=expired.early_id)
         if position >= expired.before:
             raise _Found(Kind.DELETED, position=position, record_id=record_id, after_size=good)
-    elif leaf.hash_of(row) != hash_:
+        return 0
+    line = leaf.line(row)
+    if merkle.leaf_hash(line) != hash_:
         raise _Found(Kind.ALTERED, position=position, record_id=record_id, after_size=good)
+    return len(line)
+
+
+def _check_time(report: Report, times: Dating, position: int, row: Any, length: int, good: int) -> None:
+    wrong = None if row[0] is None else times.wrong(position, row[1], length)
+    if wrong is None:
+        return
+    if times.looked_at(position):
+        report.examined += 1
+    else:
+        report.note_beside(Difference(Kind(wrong), position, row[0], after_size=good))
 
 
 class _KeptNodes:
@@ -291,10 +297,8 @@ class _KeptNodes:
 
 
 def _check_waiting(report: Report) -> None:
-    waiting = db.statement(
-        "SELECT id, at FROM audit WHERE NOT EXISTS "
-        "(SELECT 1 FROM audit_leaf WHERE audit_id = audit.id) ORDER BY at, id"
-    ).fetchall()
-    report.waiting = len(waiting)
-    if waiting and waiting[0][1] < micros(clock.now() - seal.EVERYWHERE - _BACKDATED):
-        raise _Found(Kind.NOT_SEALED, record_id=waiting[0][0])
+    now = clock.now()
+    report.waiting, _, _ = standing.waiting(0, 2**63 - 1, now)
+    late, _, record_id = standing.waiting(0, micros(now - seal.EVERYWHERE - dating.APART), now)
+    if late:
+        raise _Found(Kind.NOT_SEALED, record_id=record_id)

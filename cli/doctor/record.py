@@ -53,11 +53,12 @@ def _sealing(found: Standing, now: datetime) -> Iterator[Finding]:
         waited = now - found.oldest_at
         report = broken if waited > _LONG else warning
         last = "no checkpoint was ever signed" if found.last_at is None else _last(found, now)
+        held = f"; meanwhile the tree is held by {', '.join(found.holders)}" if found.holders else ""
         yield report(
-            AREA, f"{found.unsealed} records wait to be sealed, the first for {span(waited)}; {last}",
+            AREA, f"{found.unsealed} records wait to be sealed, the first for {span(waited)}; {last}{held}",
             "mail is not affected; until then somebody could change, unseen, who opened which names.",
             "see `systemctl status karamail-audit` on each node; `karamail audit seal --once` seals now and "
-            "says what is in the way.",
+            "says what is in the way." + (_HELD if found.holders else ""),
         )  # fmt: skip
     elif found.last_at is None:
         yield ok(AREA, "nothing has been recorded yet")
@@ -86,6 +87,9 @@ def _cosigning(found: Standing, now: datetime) -> Iterator[Finding]:
         yield ok(AREA, f"cosigned by {', '.join(found.witnesses)}")
 
 
+_HELD = (
+    " If it is no sealer at work, end it as PostgreSQL's superuser: `SELECT pg_terminate_backend(PROCESS)`."
+)
 _UNWITNESSED = "mail is not affected; fewer places would notice if the record were rewritten."
 
 

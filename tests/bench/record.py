@@ -73,7 +73,7 @@ def _measured(
     grants.apply(house.config)
     figures["written_per_s"] = round(_three_writers(folder / "karamail.toml"))
     _fill(verified, records, records)
-    figures["pages_ms"] = _pages(house, registrants)
+    figures["pages_ms"] = _pages(house, registrants, records)
     return figures
 
 
@@ -116,7 +116,7 @@ def _seal_all(config: Config) -> None:
         pass
 
 
-def _pages(house: Installation, registrants: int) -> dict[str, tuple[float, float]]:
+def _pages(house: Installation, registrants: int, records: int) -> dict[str, tuple[float, float]]:
     school = house.school(registrants, lambda number: f"g{number}@docomo.ne.jp")
     house.principal(school)
     account.add(
@@ -134,7 +134,7 @@ def _pages(house: Installation, registrants: int) -> dict[str, tuple[float, floa
     year = f"from={today.replace(year=today.year - 2)}&until={today.replace(year=today.year - 1)}"
     asked: dict[str, Callable[[], object]] = {
         "newest": lambda: auditor.open("/records"),
-        "deep": lambda: auditor.open(f"/records?before={middle}-0"),
+        "deep": lambda: auditor.open(f"/records?before={middle}-{records // 2}"),
         "person": lambda: auditor.open(f"/records?account={someone}"),
         "school": lambda: auditor.open("/records?school=17"),
         "act": lambda: auditor.open("/records?act=broadcast.sent"),

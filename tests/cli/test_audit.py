@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from appliance.config import Config
-from appliance.models import Audit
+from appliance.models import Audit, AuditCosignature
 from cli.main import main
 from tests.flows.test_record import act
 
@@ -64,3 +64,33 @@ def test_a_kept_checkpoint_that_is_none_is_refused(database: Config, tmp_path: P
     (tmp_path / "mailed.txt").write_text("みどり区\n", encoding="utf-8")
     done = run(database, "verify", "--against", tmp_path / "mailed.txt")
     assert (done.exit_code, "not a signed checkpoint" in done.output) == (1, True)
+
+
+def test_what_is_no_signature_is_named_until_an_operator_discards_it(database: Config) -> None:
+    act(3)
+    run(database, "seal", "--once")
+    run(database, "witness", "--once")
+    AuditCosignature.create(size=3, name="mx9.midori.example/witness", line="x")
+    done = run(database, "verify")
+    assert (done.exit_code, "`karamail audit discard 3`" in done.output) == (3, True)
+    assert run(database, "discard", 3).output == "1 lines taken away\n"
+    assert run(database, "verify").exit_code == 0
+    assert Audit.select().order_by(Audit.id.desc()).get().act == "cosignatures.discarded"
+    assert run(database, "discard", 99).exit_code == 1
+
+
+def test_who_has_looked_says_so_of_one_place_or_of_several(database: Config) -> None:
+    act(4)
+    run(database, "seal", "--once")
+    assert "the record at place 2 was looked at" in run(database, "examined", 2).output
+    assert "the records at places 1 to 3 were looked at" in run(database, "examined", 1, 3).output
+    said = Audit.select().order_by(Audit.id.desc()).get()
+    assert (said.act, said.object_id, json.loads(said.detail)) == ("record.examined", 1, {"to": 3})
+
+
+def test_a_place_that_is_not_sealed_yet_is_refused_in_a_sentence(database: Config) -> None:
+    act(4)
+    run(database, "seal", "--once")
+    done = run(database, "examined", 4)
+    assert (done.exit_code, "place 4 is not sealed yet" in done.output) == (1, True)
+    assert "The last place is 3." in done.output

@@ -5,13 +5,14 @@ import time
 from datetime import timedelta
 
 import pytest
+import time_machine
 
 from appliance import audit, clock, db
 from appliance.actor import Actor, Role
 from appliance.config import Config, Zone
 from appliance.errors import TreeBroken
-from appliance.models import Audit, AuditCheckpoint, AuditLeaf
-from appliance.record import leaf, merkle, note, seal, tree, trust
+from appliance.models import Audit, AuditCheckpoint, AuditLeaf, AuditNode
+from appliance.record import leaf, merkle, note, seal, tree, trust, verify
 from tests.support.waiting import until
 
 SENSEI = Actor(7, Role.STAFF, frozenset({1}), Zone.ADMIN, network="192.0.2.0/24", session_id=3)
@@ -93,6 +94,16 @@ def test_a_sealer_leaves_it_to_another_node_that_has_just_sealed(database: Confi
     assert AuditCheckpoint.select().count() == 2
 
 
+def test_a_clock_that_was_ahead_once_stops_no_sealing(database: Config) -> None:
+    """A checkpoint of the day after tomorrow: the next one is not waited for until then."""
+    with time_machine.travel(clock.now() + timedelta(days=2), tick=True):
+        act()
+        sealed(database)
+    act()
+    one_round(database)
+    assert AuditCheckpoint.select().count() == 2
+
+
 def one_round(config: Config) -> None:
     """The unit runs until it would wait."""
     told = iter((False, True, True))
@@ -169,3 +180,40 @@ def test_the_sealer_does_not_sign_over_a_break(database: Config) -> None:
     act()
     with pytest.raises(TreeBroken):
         sealed(database)
+
+
+def test_the_sealer_says_that_something_stands_in_its_way(database: Config) -> None:
+    """It takes nobody for another sealer that was quicker."""
+    AuditNode.create(level=8, position=0, hash=b"")
+    act(300)
+    with pytest.raises(TreeBroken, match="a place is taken"):
+        sealed(database)
+
+
+def test_a_round_holds_no_more_than_fits_into_memory_and_the_rest_comes_at_once(
+    database: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seal, "ROUND_CHARACTERS", 100)
+    act(9)
+    Audit.update(detail="x" * 5000).where(Audit.id == 5).execute()
+    rounds = []
+    for _ in range(9):
+        rounds.append(seal.one_round(database, trust.sealer(database), clock.now()))
+        if not rounds[-1][0]:
+            break
+    assert sum(count for count, _ in rounds) == 9
+    assert all(full for count, full in rounds[:-2])
+    assert len(rounds) > 4
+    assert rounds[-1] == (0, False)
+
+
+def test_a_backlog_of_large_records_is_not_taken_for_dated_back(
+    database: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seal, "ROUND_CHARACTERS", 100)
+    with time_machine.travel(clock.now() - timedelta(days=400), tick=True):
+        act(9)
+    while sealed(database):
+        pass
+    assert AuditCheckpoint.select().count() > 2
+    assert verify.verify(database).difference is None

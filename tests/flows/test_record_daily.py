@@ -9,7 +9,7 @@ import time_machine
 
 from appliance import address, clock, delivery
 from appliance.config import Config, Zone
-from appliance.models import Delivery
+from appliance.models import AuditCosignature, Delivery
 from appliance.record import daily, note, trust, verify, witness
 from smtp.render import Renderer
 from tests.flows.test_record import act, sealed
@@ -62,6 +62,17 @@ def test_the_ward_gets_the_checkpoint_in_words_and_as_a_file(
     found, signed = note.read(kept, trust.trusted(config))
     assert (found.size, len(signed)) == (40, 2)
     assert verify.verify(config, against=[kept]).difference is None
+
+
+def test_what_is_no_signature_is_not_mailed(ward: Ward, morning: time_machine.Traveller) -> None:
+    config = mailing(ward)
+    act(40)
+    sealed(config)
+    AuditCosignature.create(size=40, name=trust.witness(config).name, line="no signature")
+    morning.shift(3600)
+    daily.queue(config, ward.keyring(Zone.MAIL), clock.now())
+    _, attached = letter(ward).iter_parts()
+    assert "no signature" not in attached.get_content().decode("utf-8")
 
 
 def test_the_next_day_brings_the_next_one(ward: Ward, morning: time_machine.Traveller) -> None:

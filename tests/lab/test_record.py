@@ -17,11 +17,11 @@ import json
 from pathlib import Path
 from appliance import config, db
 from appliance.models import AuditCheckpoint
-from appliance.record import note, trust, witness
+from appliance.record import cosignatures, note, trust
 settings = config.load(Path("/etc/karamail/operator.toml"))
 db.connect(settings)
 last = AuditCheckpoint.select().order_by(AuditCheckpoint.size.desc()).first()
-by = note.read(witness.signed_note(last), trust.trusted(settings))[1][1:] if last else []
+by = note.read(cosignatures.signed_note(last), trust.trusted(settings))[1][1:] if last else []
 print(json.dumps({"size": last.size if last else 0, "by": by}))
 """
 

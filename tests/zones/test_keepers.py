@@ -14,7 +14,7 @@ from appliance.fault import Seen
 from appliance.grants.table import HOLDERS, Holder
 from appliance.keys import secrets
 from appliance.models import ALL, Audit, AuditCheckpoint, AuditCosignature, AuditLeaf, Fault
-from appliance.record import seal, trust, verify, witness
+from appliance.record import seal, standing, trust, verify, witness
 from cli.watch.figures import Figures
 from tests.web.staff.ward import Ward
 
@@ -96,6 +96,25 @@ def test_neither_does_the_others_work(config: Config) -> None:
     seal.seal(config, trust.sealer(config), clock.now(), everywhere=True)
     with pytest.raises(Exception, match="permission denied for table audit_cosignature"):
         witness.cosign(config, trust.witness(config), clock.now())
+
+
+def test_a_witness_writes_nothing_longer_than_a_signature(config: Config) -> None:
+    as_keeper(config, Keeper.SEALER)
+    sealed = seal.seal(config, trust.sealer(config), clock.now(), everywhere=True)
+    as_keeper(config, Keeper.WITNESS)
+    for name, line in (("x" * 301, "x"), ("x", "x" * 601)):
+        with pytest.raises(Exception, match="row-level security"):
+            AuditCosignature.create(size=sealed, name=name, line=line)
+
+
+def test_the_doctor_names_who_holds_the_tree_while_records_wait(config: Config) -> None:
+    """Only whoever has the sealer's own role can: a place that it gives is not given twice."""
+    db.statement("UPDATE audit SET at = at - 3600000000")
+    assert standing.look(config, clock.now()).holders == []
+    with _connection(config, Keeper.SEALER) as him, him.transaction(force_rollback=True):
+        him.execute("INSERT INTO audit_leaf (position, audit_id, hash) VALUES (0, 1, 'x')")
+        held = standing.look(config, clock.now()).holders
+        assert held == [f"karamail_audit (process {him.info.backend_pid})"]
 
 
 def test_the_watch_sees_how_mail_fares_and_not_whose_it_is(config: Config) -> None:

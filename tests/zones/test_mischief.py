@@ -129,23 +129,31 @@ def test_nobody_is_kept_out_of_the_administration_site_by_the_other(ward: Ward, 
     assert entered
 
 
+RECORD = {
+    "account_id": 1, "role": "principal", "zone": "sender", "network": "", "act": "login",
+    "object_kind": "x", "result": "ok", "detail": "{}", "reason": "",
+}  # fmt: skip
+
+
 def forged(him: Intruder, at: int) -> None:
-    row = {
-        "at": at, "account_id": 1, "role": "principal", "zone": "sender", "network": "", "act": "login",
-        "object_kind": "x", "result": "ok", "detail": "{}", "reason": "",
-    }  # fmt: skip
-    insert(him, "audit", row)
+    insert(him, "audit", RECORD | {"at": at})
 
 
-@pytest.mark.parametrize("at", [NEVER, -NEVER])
-def test_a_record_of_no_time_is_sealed_and_shown(ward: Ward, intruder: Enter, at: int) -> None:
+@pytest.mark.parametrize(("at", "wrong"), [(NEVER, Kind.AHEAD), (-NEVER, Kind.BACKDATED)])
+def test_a_record_of_no_time_is_sealed_shown_and_named(
+    ward: Ward, intruder: Enter, at: int, wrong: Kind
+) -> None:
     signer = trust.sealer(ward.config)
+    audit.record_operation(audit.Act.RIGHTS_GIVEN, "database", None)
+    seal.seal(ward.config, signer, clock.now(), everywhere=True)
     forged(intruder(Zone.SENDER), at)
     assert seal.seal(ward.config, signer, clock.now(), everywhere=True)
     admin = Clerk(create_app(ward.config))
     admin.login("kutan")
     assert admin.open("/records").status_code == 200
-    assert verify.verify(ward.config).difference is None
+    named = verify.verify(ward.config).difference
+    assert named is not None
+    assert named.kind is wrong
 
 
 def test_a_record_dated_back_hides_no_deletion(ward: Ward, intruder: Enter) -> None:
@@ -163,7 +171,51 @@ def test_a_record_dated_back_hides_no_deletion(ward: Ward, intruder: Enter) -> N
     after = verify.verify(ward.config)
     assert after.difference is not None
     assert after.difference.kind is Kind.DELETED
-    assert after.backdated == before.difference
+    assert after.beside[Kind.BACKDATED] == before.difference
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"detail": "x" * 8001},
+        {"reason": "x" * 2001},
+        {"role": "x" * 201},
+        {"network": "x" * 201},
+        {"act": "x" * 201},
+        {"object_kind": "x" * 201},
+        {"result": "あ" * 67},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_no_site_writes_a_record_that_is_larger_than_any_of_ours(
+    ward: Ward, intruder: Enter, other: dict[str, object]
+) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        insert(intruder(Zone.SENDER), "audit", RECORD | {"at": 0} | other)
+
+
+LOCKED = ("audit", "audit_leaf", "audit_node", "audit_checkpoint")
+LOCKS = (
+    "SELECT pg_advisory_xact_lock(30224966597306732)",  # the number that sealers took once
+    *(f"LOCK TABLE {table} IN {mode} MODE" for table in LOCKED for mode in ("ACCESS EXCLUSIVE", "SHARE")),
+    *(f"SELECT 1 FROM {table} FOR UPDATE" for table in LOCKED),
+)
+
+
+@pytest.mark.parametrize("zone", list(Zone))
+def test_nobody_holds_the_sealer_up_by_locks(ward: Ward, intruder: Enter, zone: Zone) -> None:
+    """He tries all of them, and keeps what he gets until the end."""
+    audit.record_operation(audit.Act.RIGHTS_GIVEN, "database", None)
+    him = intruder(zone)
+    him.run("BEGIN")
+    for lock in LOCKS:
+        him.run("SAVEPOINT before")
+        try:
+            him.run(lock)
+        except psycopg.errors.InsufficientPrivilege:
+            him.run("ROLLBACK TO before")
+    assert seal.seal(ward.config, trust.sealer(ward.config), clock.now(), everywhere=True)
+    him.run("ROLLBACK")
 
 
 @pytest.mark.parametrize(

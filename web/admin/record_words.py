@@ -89,6 +89,7 @@ ACTS = {
     Act.CODE_RESUMED: later("止めた学校IDの受付を再開した"),
     Act.RECORDS_EXPIRED: later("期間を過ぎた操作記録を消した"),
     Act.RECORD_EXAMINED: later("日時のおかしい操作記録を調べた"),
+    Act.COSIGNATURES_DISCARDED: later("立会いの署名でない行を除いた"),
     Act.REFUSED: later("認められていない操作をしようとした"),
 }
 OBJECTS = {
@@ -154,6 +155,7 @@ DETAILS = {
     "of": later("操作"),
     "from": later("この日から"),
     "until": later("この日まで"),
+    "to": later("この位置まで"),
     "kind": later("種類"),
     "way": later("確かめ方"),
     "synced": later("同期される鍵か"),
@@ -210,16 +212,21 @@ def reason(value: str) -> str:
 
 
 def details(row: Audit) -> str:
-    """Counts, ids and closed words, as they were kept."""
-    kept = {name: value for name, value in json.loads(row.detail).items() if value is not None}
-    return " · ".join(
-        f"{_(DETAILS[name]) if name in DETAILS else name}: {_value(name, value)}"
-        for name, value in kept.items()
-    )
+    """Counts, ids and closed words, as they were kept; what no program of ours wrote as it stands there."""
+    try:
+        kept = json.loads(row.detail)
+        return " · ".join(
+            f"{_(DETAILS[name]) if name in DETAILS else name}: {_value(name, value)}"
+            for name, value in kept.items()
+            if value is not None
+        )
+    except (ValueError, RecursionError, AttributeError):
+        return str(row.detail)
 
 
 def _value(name: str, value: object) -> object:
-    return _(VALUES[str(value)]) if name in ("way", "kind") and value in VALUES else value
+    known = name in ("way", "kind") and isinstance(value, str) and value in VALUES
+    return _(VALUES[str(value)]) if known else value
 
 
 def second(row: Audit) -> str:

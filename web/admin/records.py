@@ -8,6 +8,7 @@ off, which browsers call a failed download, when its reader is logged out or sus
 
 import csv
 import io
+import re
 import unicodedata
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
@@ -20,7 +21,6 @@ from flask_babel import gettext as _
 from appliance import access, clock
 from appliance.audit import Act
 from appliance.models import Account, Audit, School
-from appliance.models.fields import micros, moment
 from appliance.record import leaf, search
 from appliance.record.search import Question
 from web.admin import record_words as words
@@ -32,6 +32,7 @@ from web.staff.words import school_name
 pages = Blueprint("records", __name__, url_prefix="/records")
 FORMS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl; charset=utf-8"}
 _FIELDS = ("account", "school", "act", "from", "until")
+_BEFORE = re.compile(r"(-?[0-9]{1,19})-([0-9]{1,19})")
 _DAY = timedelta(days=1)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """How a cell begins that a spreadsheet might calculate (OWASP, CSV injection)."""
@@ -46,7 +47,7 @@ def latest() -> ResponseReturnValue:
     found = search.page(actor(), question, _before())
     older = None
     if found.older is not None:
-        older = url_for(".latest", **_given(), before=f"{micros(found.older[0])}-{found.older[1]}")
+        older = url_for(".latest", **_given(), before=f"{found.older[0]}-{found.older[1]}")
     return page(
         "admin/records.html",
         rows=found.rows,
@@ -138,11 +139,12 @@ def _given() -> dict[str, str]:
     return {name: value for name in _FIELDS if (value := request.args.get(name, ""))}
 
 
-def _before() -> tuple[datetime, int] | None:
-    at, _separator, id_ = request.args.get("before", "").partition("-")
-    if _number(at) is None or _number(id_) is None or len(at) > 17:
+def _before() -> search.Place | None:
+    found = _BEFORE.fullmatch(request.args.get("before", ""))
+    if found is None:
         return None
-    return moment(int(at)), int(id_)
+    at, id_ = int(found[1]), int(found[2])
+    return (at, id_) if -(2**63) <= at < 2**63 and id_ < 2**63 else None
 
 
 def _in_words(question: Question) -> list[str]:
@@ -235,5 +237,5 @@ def _plain(text: str) -> str:
 
 def _jsonl(rows: Iterator[Audit]) -> Iterator[bytes]:
     for row in rows:
-        values = {name: getattr(row, name) for name in leaf.COLUMNS} | {"at": micros(row.at)}
+        values = {name: getattr(row, name) for name in leaf.COLUMNS} | {"at": row.micros}
         yield leaf.line(tuple(values[name] for name in leaf.COLUMNS)) + b"\n"  # type: ignore[arg-type]

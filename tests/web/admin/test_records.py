@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from peewee import fn
 
 from appliance import audit, clock, db
 from appliance.account import handover
 from appliance.actor import Role
 from appliance.errors import NotAllowed
 from appliance.models import Account, Audit, AuditLeaf
+from appliance.models.fields import micros
 from appliance.record import merkle, seal, search, trust
 from tests.web.staff.ward import Clerk, Ward
 from web.admin.record_words import ACTS, OBJECTS
@@ -188,6 +190,70 @@ def test_json_lines_are_the_bytes_that_were_sealed(auditor: Clerk) -> None:
     sealed = {bytes(row.hash) for row in AuditLeaf.select()}
     assert len(sealed) > 3
     assert sealed <= hashes
+
+
+def write_as_no_program_does(at: int | None = None, many: int = 1, **other: object) -> None:
+    """Whoever has taken over a site writes what he likes."""
+    row = Audit.select().dicts().where(Audit.act == "registrations.listed").get() | other
+    del row["id"]
+    with db.transaction():
+        Audit.insert_many([row] * many).execute()
+        if at is not None:
+            last = Audit.select(fn.MAX(Audit.id)).scalar()
+            db.statement("UPDATE audit SET at = ? WHERE id > ?", at, last - many)
+
+
+@pytest.mark.parametrize(
+    "detail",
+    ["not json", "[1]", "1", "null", "[" * 5000, '{"x": ' + "9" * 5000 + "}", '{"way": [1]}', '{"x": NaN}'],
+    ids=lambda text: text[:9],
+)
+def test_a_detail_that_nobody_can_read_is_shown_and_exported_as_it_stands(
+    auditor: Clerk, detail: str
+) -> None:
+    write_as_no_program_does(detail=detail)
+    assert auditor.open(f"/records/{last().id}").status_code == 200
+    auditor.open("/records/download")
+    auditor.send("/records/download", form="csv")
+    table = list(csv.reader(io.StringIO(auditor.page.removeprefix("\ufeff"))))
+    assert len(table) == 1 + Audit.select().count(), "the file is whole"
+
+
+def test_what_says_that_it_is_of_next_month_does_not_stand_before_what_came_after_it(
+    auditor: Clerk,
+) -> None:
+    write_as_no_program_does(micros(clock.now() + timedelta(days=30)), many=60)
+    auditor.open("/records")
+    auditor.open("/records")
+    assert "操作記録を見た" in rows(auditor)[0]
+
+
+@pytest.mark.parametrize("query", ["", "?act=registrations.listed"], ids=["all", "a question"])
+def test_records_of_no_time_are_exported_once_as_the_bytes_that_were_sealed(
+    auditor: Clerk, ward: Ward, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    monkeypatch.setattr(search, "_CHUNK", 2)
+    for at in (-(2**63), 2**63 - 1):
+        write_as_no_program_does(at, many=5)
+    seal.seal(ward.config, trust.sealer(ward.config), clock.now())
+    auditor.open(f"/records/download{query}")
+    exported = auditor.send(f"/records/download{query}", form="jsonl").data.splitlines()
+    assert len(exported) == len(set(exported))
+    hashes = {merkle.leaf_hash(line) for line in exported}
+    listed = Audit.select(Audit.id).where(Audit.act == "registrations.listed")
+    assert {bytes(leaf.hash) for leaf in AuditLeaf.select().where(AuditLeaf.audit_id.in_(listed))} <= hashes
+
+
+def test_pages_of_records_of_no_time_go_on(auditor: Clerk) -> None:
+    write_as_no_program_does(-(2**63), many=120)
+    auditor.open("/records?act=registrations.listed")
+    pages = 1
+    while 'rel="next"' in auditor.page:
+        address = auditor.page.split('" rel="next"')[0].rsplit('href="', 1)[1]
+        auditor.open(address.replace("&amp;", "&"))
+        pages += 1
+        assert pages < 9
+    assert pages == 3
 
 
 def test_without_a_form_no_file_leaves(auditor: Clerk) -> None:
