@@ -12,9 +12,9 @@ from tests.lab.host import LabRefused
 _EXPLAINED = places.ROOT / "docs/security/hardening.md"
 
 
-def judged(node: str) -> tuple[int, set[str]]:
+def judged(node: str, *, within_s: float = 300) -> tuple[int, set[str]]:
     """Its index of 100, and the ids of what it finds that is not explained."""
-    host.on(node, "lynis audit system --quick --no-colors --quiet || true", timeout_s=300)
+    host.on(node, "lynis audit system --quick --no-colors --quiet || true", timeout_s=within_s)
     report = host.on(node, "cat /var/log/lynis-report.dat")
     index = re.search(r"^hardening_index=(\d+)$", report, re.MULTILINE)
     if index is None:
