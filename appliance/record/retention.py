@@ -29,20 +29,27 @@ def expire(config: Config, now: datetime) -> int:
     """
     with db.guarded():
         thin(now)
-        border = (
-            AuditCheckpoint.select(fn.MAX(AuditCheckpoint.size))
-            .where(AuditCheckpoint.at <= now - timedelta(days=config.audit.keep_days))
-            .scalar()
-        )
-        if border is None:
+        border = _border(now - timedelta(days=config.audit.keep_days), now)
+        if not border:
             return 0
-        gone = _delete(min(int(border), _announced(signed=True)))
+        gone = _delete(min(border, _announced(signed=True)))
         if border > _announced() and _waiting(border).exists():
             with db.transaction():
                 audit.record_operation(
-                    audit.Act.RECORDS_EXPIRED, "position", int(border), days=config.audit.keep_days
+                    audit.Act.RECORDS_EXPIRED, "position", border, days=config.audit.keep_days
                 )
         return gone
+
+
+def _border(limit: datetime, now: datetime) -> int:
+    """Up to where all checkpoints are that old: one that says so behind a younger one had a clock that was
+    years behind, and what lies before it is not over."""
+    young = AuditCheckpoint.select(fn.MIN(AuditCheckpoint.size)).where(
+        AuditCheckpoint.at > limit, AuditCheckpoint.at <= now
+    )
+    old = AuditCheckpoint.select(fn.MAX(AuditCheckpoint.size)).where(AuditCheckpoint.at <= limit)
+    first = young.scalar()
+    return int((old if first is None else old.where(AuditCheckpoint.size < first)).scalar() or 0)
 
 
 def announcements() -> Any:

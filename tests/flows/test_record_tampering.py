@@ -277,6 +277,19 @@ def test_after_three_years_records_go_and_what_they_prove_stays(years: Config) -
     assert "400 of them over time" in checked.stdout
 
 
+def test_a_clock_that_was_years_behind_deletes_nothing(database: Config) -> None:
+    """A battery was empty: one checkpoint of today says that it is four years old."""
+    act(50)
+    sealed(database)
+    with time_machine.travel(clock.now() - timedelta(days=1500), tick=True):
+        act(5)
+        sealed(database)
+    for _ in range(3):
+        assert retention.expire(database, clock.now()) == 0
+        sealed(database)
+    assert not Audit.select().where(Audit.act == audit.Act.RECORDS_EXPIRED).exists()
+
+
 def test_a_deletion_before_its_time_is_found_although_it_was_recorded(years: Config) -> None:
     hasty = years.model_copy(update={"audit": years.audit.model_copy(update={"keep_days": 20})})
     retention.expire(hasty, clock.now())
