@@ -4,21 +4,44 @@ Owns the few facts that only the lab knows: where its keys are, that its world b
 to do what a role does. Fails with `LabRefused`.
 """
 
+import json
 import subprocess
+from collections.abc import Sequence
+from pathlib import Path
 
 from tests.lab import host, internet, places
 from tests.lab.host import LabRefused
+from tests.lab.places import Node
 
 PLAYBOOK = places.ROOT / ".venv-ansible" / "bin" / "ansible-playbook"
 ANSIBLE = places.ROOT / "ansible"
+INVENTORY = ANSIBLE / "inventories" / "lab" / "hosts.yml"
 
 
-def play(arguments: list[str], *, book: str = "site.yml") -> None:
+def smaller(nodes: Sequence[Node], witness: Node | None = None) -> Path:
+    """An inventory of these nodes alone; all else is as in the lab's own."""
+    folder = places.LAB / "inventory"
+    folder.mkdir(parents=True, exist_ok=True)
+    shared = folder / "group_vars"
+    if not shared.is_symlink():
+        shared.symlink_to(INVENTORY.parent / "group_vars")
+    hosts = {
+        node.name: {"rack_address": node.rack, "front_address": node.front, "mail_hostname": node.mx}
+        for node in nodes
+    }
+    voters = {witness.name: {"rack_address": witness.rack}} if witness else {}
+    groups = {"nodes": {"hosts": hosts}, "witness": {"hosts": voters}}
+    path = folder / "hosts.yml"  # JSON is YAML
+    path.write_text(json.dumps({"karamail": {"children": groups}}, indent=1))
+    return path
+
+
+def play(arguments: list[str], *, book: str = "site.yml", inventory: Path = INVENTORY) -> None:
     """Runs ansible-playbook in the namespace of the control machine; its output goes to the terminal."""
     if not PLAYBOOK.exists():
         raise LabRefused("Ansible is missing: make lab installs it")
     done = subprocess.run(
-        command(book, arguments),
+        command(book, arguments, inventory),
         cwd=ANSIBLE,
         check=False,
         stdin=subprocess.DEVNULL,
@@ -28,10 +51,10 @@ def play(arguments: list[str], *, book: str = "site.yml") -> None:
         raise LabRefused(f"ansible-playbook ended with {done.returncode}")
 
 
-def command(book: str, arguments: list[str]) -> list[str]:
+def command(book: str, arguments: list[str], inventory: Path = INVENTORY) -> list[str]:
     """The command line, as documented in docs/operations.md but for the lab's own variables."""
     return host.inside(
-        "wire", PLAYBOOK, "-i", "inventories/lab/hosts.yml", book,
+        "wire", PLAYBOOK, "-i", inventory, book,
         "--extra-vars", f"lab_folder={places.LAB} bundle_folder={places.BUNDLE}", *arguments,
     )  # fmt: skip
 
