@@ -24,6 +24,7 @@ PROGRAMS = (
     "ssh",
     "nmap",
     "pebble",
+    "nft",
     "openssl",
 )
 

@@ -122,8 +122,9 @@ def _disk(node: Node) -> Path:
 
 
 def power_on(node: Node) -> None:
-    """Starts it; `wait` waits until it answers."""
+    """Starts it; `wait` waits until it answers. What a kernel forgets without power is forgotten."""
     _mount(node)
+    host.run("ip", "netns", "exec", places.namespace(node.name), "nft", "flush", "ruleset")
     processes.start(
         node.name,
         cgroups.inside(node.name, [
