@@ -72,7 +72,8 @@ def publish_names() -> None:
         f"{node.front.rpartition('.')[2]}.113.0.203.in-addr.arpa. IN PTR {node.mx}." for node in places.NODES
     ]
     told = host.on(places.NODES[0].name, "karamail dns")
-    internet.publish("\n".join([told, _addresses(_sites()), *reverse, ""]))
+    to_come = {node.mx: node.front for node in places.NODES if node.mx not in told}  # before it is deployed
+    internet.publish("\n".join([told, _addresses(_sites() | to_come), *reverse, ""]))
 
 
 def _sites() -> dict[str, str]:
