@@ -49,6 +49,11 @@ _ENROLMENT = ("state", "token_hash", "code_hash", "code_ends_at", "enrolled_at",
 
 _RENEWAL = ("os", "os_version", "firewall", "screen_lock", "renewal_at")
 
+_CONFIRMED = (
+    "state", "child_id", "guardian_name_sealed", "confirmed_at", "ended_at", "doubted_at", "doubt",
+    "proof_tries", "proved_at",
+)  # fmt: skip
+
 _NOTICE_TOKEN = ("token_hash", "token_ends_at")
 
 _G, _S, _A, _M = Zone.GUARDIAN, Zone.SENDER, Zone.ADMIN, Zone.MAIL
@@ -145,17 +150,7 @@ GRANTS: dict[str, dict[Holder, Rights]] = {
     "registration": {
         _G: Rights(
             "unsealed",
-            update=(
-                "state",
-                "child_id",
-                "guardian_name_sealed",
-                "confirmed_at",
-                "ended_at",
-                "doubted_at",
-                "doubt",
-                "proof_tries",
-                "proved_at",
-            ),
+            update=_CONFIRMED,
         ),
         _S: _READ_UNSEALED,
         _A: Rights("all", update="all"),

