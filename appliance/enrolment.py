@@ -94,9 +94,7 @@ def finish(config: Config, who: Halfway, answer: str, now: datetime) -> Enrolled
         # The device's row first: two who finish with one code wait here for each other, not in a deadlock.
         actor = session.actor_of(StaffSession.get_by_id(who.session_id), who.network)
         token = device.enrol(config, actor, found, now)
-        if (
-            StaffSession.get_by_id(who.session_id).ended_at is not None
-        ):  # by a newer code (`device.make_code`)
+        if session.has_ended(who.session_id):  # by a newer code (`device.make_code`)
             raise DeviceRefused("code")
         if needs_key(who):
             passkey.add(config, who, found.name, answer, now)

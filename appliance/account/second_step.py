@@ -135,11 +135,7 @@ def _still_in(who: Person) -> None:
 
     Raises `FactorRefused("gone")`.
     """
-    if (
-        not StaffSession.select()
-        .where(StaffSession.id == who.session_id, StaffSession.ended_at.is_null())
-        .exists()
-    ):
+    if session.has_ended(who.session_id):
         raise FactorRefused("gone")
 
 

@@ -138,6 +138,12 @@ def enrolling_now(config: Config, zone: Zone, text: str, *, network: str, now: d
     return _halfway(session, network) if session.device.state == DeviceState.APPROVED else None
 
 
+def has_ended(session_id: int | None) -> bool:
+    """Has somebody ended it by now? Half open ones, too."""
+    living = StaffSession.id == session_id, StaffSession.ended_at.is_null()
+    return not StaffSession.select().where(*living).exists()
+
+
 def goes_on(actor: Actor, now: datetime) -> bool:
     """For an answer that takes longer than a request should: has nobody ended the actor's session meanwhile,
     or the account, or given it another role? A long download is not idle."""
