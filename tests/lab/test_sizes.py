@@ -84,13 +84,14 @@ def _both_in_order() -> bool:
     return sorted(working) == ["Leader", "Sync Standby"]
 
 
-class TestTwoNodesAndAWitness:
-    @pytest.fixture(scope="class")
-    def school(self) -> Founded:
-        _first_day()
-        deployment.play([], inventory=deployment.smaller([_N1, _N2], witness=_N3))
-        return _opened()
+@pytest.fixture(scope="module")
+def school() -> Founded:
+    _first_day()
+    deployment.play([], inventory=deployment.smaller([_N1, _N2], witness=_N3))
+    return _opened()
 
+
+class TestTwoNodesAndAWitness:
     def test_serve(self, school: Founded) -> None:
         assert log_in()
         _answers(_N1, school, "hanako")
@@ -135,18 +136,19 @@ class TestTwoNodesAndAWitness:
             nodes.wait(_N3)
 
 
-class TestOneNode:
-    @pytest.fixture(scope="class")
-    def alone(self) -> Founded:
-        _first_day()
-        rack = deployment.smaller([_N1])
-        with pytest.raises(LabRefused):  # its disk has no neighbour, and the playbook says so at once
-            deployment.play([], inventory=rack)
-        deployment.play(_BY_HAND, inventory=rack)
-        school = _opened()
-        ward.register(school)
-        return school
+@pytest.fixture(scope="module")
+def alone() -> Founded:
+    _first_day()
+    rack = deployment.smaller([_N1])
+    with pytest.raises(LabRefused):  # its disk has no neighbour, and the playbook says so at once
+        deployment.play([], inventory=rack)
+    deployment.play(_BY_HAND, inventory=rack)
+    school = _opened()
+    ward.register(school)
+    return school
 
+
+class TestOneNode:
     def test_serves_alone(self, alone: Founded) -> None:
         assert log_in()
         _answers(_N1, alone, "hanako")
